@@ -1,0 +1,46 @@
+# make with no target prints what there is. Tools live in their own module (tools/go.mod) and are built on first use.
+TOOL    := go tool -modfile=tools/go.mod
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+BENCH   ?= .
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo dev test race fuzz bench fmt lint check vuln clean
+
+help: ## Print this
+	@awk -F ': ## ' '/^[a-z]+: ## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## Build the binaries, static and reproducible, into bin/
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ ./cmd/...
+
+demo: ## Run the whole story once, from two accounts to a pod's PutObject
+	@go run ./test/demo
+
+dev: ## Run the control plane on this machine with a built-in cluster
+	@go run ./cmd/podid dev
+
+test: ## Run every test this machine can run; says what it left out (PODID_NO_SKIP=1: a skip is a failure)
+	@./test/run
+
+race: ## Run the tests ten times under the race detector, in ten orders
+	go test -race -shuffle=on -count=10 ./...
+
+fuzz: ## Run every fuzz target for 30 s (FUZZTIME=5m for longer)
+	@./test/fuzz
+
+bench: ## Run the benchmarks (BENCH=Decision for some); compare two outputs with `go tool -modfile=tools/go.mod benchstat`
+	@go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+fmt: ## Format the code
+	@$(TOOL) gofumpt -w .
+
+lint: ## Run the linters
+	@$(TOOL) golangci-lint run ./...
+
+check: ## Run everything that can be said without running the code: format, vet, fix, modules, layout, lint, dead code
+	@./test/check
+
+vuln: ## Look for known vulnerabilities (PODID_VULNDB=DIR for a database on this machine)
+	@$(TOOL) govulncheck $(if $(PODID_VULNDB),-db file://$(PODID_VULNDB)) ./...
+
+clean: ## Remove what was built
+	rm -rf bin dist .cache
