@@ -173,9 +173,11 @@ func TestBinariesLinkOnlyWhatTheyShould(t *testing.T) {
 		if _, err := os.Stat(rule.binary); errors.Is(err, os.ErrNotExist) {
 			continue
 		}
-		for path := range strings.FieldsSeq(string(run(t, "go", "list", "-e", "-deps", "./"+rule.binary))) {
-			if slices.ContainsFunc(rule.not, func(root string) bool { return within(path, root) }) {
-				t.Errorf("%s links %s: %s", rule.binary, path, rule.reason)
+		linked := strings.Fields(string(run(t, "go", "list", "-e", "-deps", "./"+rule.binary)))
+		for _, root := range rule.not {
+			below := func(path string) bool { return within(path, root) }
+			if i := slices.IndexFunc(linked, below); i >= 0 {
+				t.Errorf("%s links %s: %s; see go mod why %[2]s", rule.binary, linked[i], rule.reason)
 			}
 		}
 	}
