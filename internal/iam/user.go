@@ -1,0 +1,205 @@
+package iam
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/podid/podid/internal/arn"
+	"github.com/podid/podid/internal/fault"
+	"github.com/podid/podid/internal/policy"
+	"github.com/podid/podid/internal/store"
+)
+
+const (
+	subjectUser = "user"
+	maxUsers    = 5000 // per account
+)
+
+// User is an IAM user.
+type User struct {
+	Account   string                    `json:"account"`
+	Path      string                    `json:"path"`
+	Name      string                    `json:"name"`
+	ID        string                    `json:"id"` // AIDA...
+	Inline    map[string]*policy.Source `json:"inline,omitempty"`
+	Attached  []string                  `json:"attached,omitempty"` // policy ARNs
+	Boundary  string                    `json:"boundary,omitempty"` // policy ARN; empty: none
+	Tags      map[string]string         `json:"tags,omitempty"`
+	CreatedAt time.Time                 `json:"createdAt"`
+
+	// Keys are the ids of the user's access keys, oldest first.
+	Keys []string `json:"keys,omitempty"`
+}
+
+// ARN names the user.
+func (u *User) ARN() string { return arn.User(u.Account, u.Path, u.Name) }
+
+func (u *User) grants() grants {
+	return grants{
+		kind: subjectUser, name: u.Name, inline: u.Inline, attached: u.Attached, boundary: u.Boundary, maxInline: policy.UserInlineQuota,
+	}
+}
+
+// FindUser looks a user up. The name matches ignoring case.
+func (d *Directory) FindUser(account, name string) (*User, bool) {
+	return users.Get(d.db.Snapshot(), named(account, name))
+}
+
+// GetUser is FindUser that fails with fault.NotFound.
+func (d *Directory) GetUser(account, name string) (*User, error) {
+	if u, ok := d.FindUser(account, name); ok {
+		return u, nil
+	}
+	return nil, noUser(name)
+}
+
+// AllUsers yields an account's users in the order of names, ignoring case.
+func (d *Directory) AllUsers(account string) iter.Seq[*User] {
+	return values(users, d.db.Snapshot(), store.Key{account})
+}
+
+func noUser(name string) error {
+	return fault.New(fault.NotFound, subjectUser, "The user with name %s cannot be found.", name)
+}
+
+// CreateUser makes a user. Account and Name are required; ID, CreatedAt and Keys are made here.
+func (d *Directory) CreateUser(ctx context.Context, u User) (*User, error) {
+	u.Path = defaultPath(u.Path)
+	if err := checkName(subjectUser, "userName", u.Name, maxUserName); err != nil {
+		return nil, err
+	}
+	if err := checkPath(subjectUser, u.Path); err != nil {
+		return nil, err
+	}
+	if err := checkTags(u.Tags); err != nil {
+		return nil, err
+	}
+	if count(users, d.db.Snapshot(), store.Key{u.Account}) >= maxUsers {
+		return nil, fault.New(fault.Limit, subjectUser, "Cannot exceed quota for UsersPerAccount: %d", maxUsers)
+	}
+	id, err := d.newID(prefixUser, entityIDLength)
+	if err != nil {
+		return nil, err
+	}
+	u.ID, u.CreatedAt, u.Keys = id, d.clock(), nil
+	err = d.db.Update(ctx, func(tx *store.Tx) error {
+		if _, err := requireAccount(tx, u.Account); err != nil {
+			return err
+		}
+		_, taken, err := users.Read(tx, named(u.Account, u.Name))
+		if err != nil {
+			return err
+		}
+		if taken {
+			return fault.New(fault.Exists, subjectUser, "User with name %s already exists.", u.Name)
+		}
+		if err := u.grants().check(tx, grants{}); err != nil {
+			return err
+		}
+		users.Put(tx, named(u.Account, u.Name), &u)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &u, nil
+}
+
+// UpdateUser changes a user: f gets a private copy, and may be called again on a newer one. It must replace what it changes:
+// assign a new Source to Inline rather than expect an equal text to be noticed. Account, Name, ID, CreatedAt and Keys stay.
+func (d *Directory) UpdateUser(ctx context.Context, account, name string, f func(*User) error) (*User, error) {
+	var out *User
+	err := d.db.Update(ctx, func(tx *store.Tx) error {
+		u, err := readUser(tx, account, name)
+		if err != nil {
+			return err
+		}
+		before, held := *u, u.grants().clone()
+		if err := f(u); err != nil {
+			return err
+		}
+		u.Account, u.Name, u.ID, u.CreatedAt, u.Keys = before.Account, before.Name, before.ID, before.CreatedAt, before.Keys
+		if err := checkPath(subjectUser, u.Path); err != nil {
+			return err
+		}
+		if err := checkTags(u.Tags); err != nil {
+			return err
+		}
+		if err := u.grants().check(tx, held); err != nil {
+			return err
+		}
+		users.Put(tx, named(account, name), u)
+		out = u
+		return nil
+	})
+	return out, err
+}
+
+func readUser(tx *store.Tx, account, name string) (*User, error) {
+	u, ok, err := users.Read(tx, named(account, name))
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, noUser(name)
+	}
+	return u, nil
+}
+
+// DeleteUser removes a user who holds no access keys and no policies.
+func (d *Directory) DeleteUser(ctx context.Context, account, name string) error {
+	return d.db.Update(ctx, func(tx *store.Tx) error {
+		u, err := readUser(tx, account, name)
+		if err != nil {
+			return err
+		}
+		if len(u.Keys) > 0 {
+			return fault.New(fault.Conflict, subjectUser, "Cannot delete entity, must delete access keys first.")
+		}
+		if err := u.grants().empty(); err != nil {
+			return err
+		}
+		if err := (grants{}).recount(tx, u.grants()); err != nil { // the boundary goes with the user
+			return err
+		}
+		users.Delete(tx, named(account, name))
+		return nil
+	})
+}
+
+// PutUserPolicy writes an inline policy, over one of the same name.
+func (d *Directory) PutUserPolicy(ctx context.Context, account, user, name, document string) error {
+	_, err := d.UpdateUser(ctx, account, user, func(u *User) error {
+		u.Inline = u.grants().put(name, document)
+		return nil
+	})
+	return err
+}
+
+// DeleteUserPolicy removes an inline policy.
+func (d *Directory) DeleteUserPolicy(ctx context.Context, account, user, name string) error {
+	_, err := d.UpdateUser(ctx, account, user, func(u *User) (err error) {
+		u.Inline, err = u.grants().without(name)
+		return err
+	})
+	return err
+}
+
+// AttachUserPolicy attaches a managed policy; one that is attached already stays so.
+func (d *Directory) AttachUserPolicy(ctx context.Context, account, user, policyARN string) error {
+	_, err := d.UpdateUser(ctx, account, user, func(u *User) (err error) {
+		u.Attached, err = u.grants().attach(account, policyARN)
+		return err
+	})
+	return err
+}
+
+// DetachUserPolicy detaches a managed policy.
+func (d *Directory) DetachUserPolicy(ctx context.Context, account, user, policyARN string) error {
+	_, err := d.UpdateUser(ctx, account, user, func(u *User) (err error) {
+		u.Attached, err = u.grants().detach(policyARN)
+		return err
+	})
+	return err
+}
