@@ -186,12 +186,3 @@ func (c *committer) close(ctx context.Context) {
 		}
 	}
 }
-
-// head is the newest revision of etcd, by a linearizable read.
-func (db *DB) head(ctx context.Context) (Revision, error) {
-	resp, err := db.kv.Get(ctx, db.root+schemaPath, clientv3.WithCountOnly())
-	if err != nil {
-		return 0, db.unavailable(err)
-	}
-	return Revision(resp.Header.Revision), nil
-}

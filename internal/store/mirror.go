@@ -39,11 +39,6 @@ const (
 
 	minBackoff = 50 * time.Millisecond
 	maxBackoff = 5 * time.Second
-
-	// firstAsk is how long await waits for the watch before it asks etcd for a sign of progress. A revision in which nothing
-	// under our prefix changed makes no event.
-	firstAsk = 5 * time.Millisecond
-	maxAsk   = time.Second
 )
 
 var errHistory = errors.New("etcd has lost revisions that it had acknowledged: was it restored from an older backup?")
@@ -270,29 +265,4 @@ func (db *DB) publish(next *Snapshot) {
 			delete(db.waiting, after)
 		}
 	}
-}
-
-// await returns once the picture shows revision. While nobody follows the watch, it loads the state itself.
-func (db *DB) await(ctx context.Context, revision Revision) error {
-	for ask := firstAsk; db.Snapshot().Revision() < revision; ask = min(2*ask, maxAsk) {
-		if !db.following.Load() {
-			if err := db.reload(ctx); err != nil {
-				return err
-			}
-			continue
-		}
-		timer := time.NewTimer(ask)
-		select {
-		case <-db.Changed(revision - 1):
-		case <-timer.C:
-			if err := db.client.RequestProgress(clientv3.WithRequireLeader(ctx)); err != nil && ctx.Err() == nil {
-				db.log.Debug("cannot ask etcd for progress", "error", err)
-			}
-		case <-ctx.Done():
-			timer.Stop()
-			return fault.New(fault.Unavailable, "store", "This replica has not caught up with etcd yet; try again").Because(ctx.Err())
-		}
-		timer.Stop()
-	}
-	return nil
 }

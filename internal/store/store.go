@@ -77,8 +77,10 @@ type DB struct {
 	following atomic.Bool // Run is on its way
 
 	replacing sync.Mutex // held while snapshot is replaced; taken before mu
-	mu        sync.Mutex // guards waiting
+	mu        sync.Mutex // guards what follows
 	waiting   map[Revision]chan struct{}
+	next      *round // the round of Sync that has not begun; nil when nobody waits for one
+	asking    bool   // ask is on its way
 }
 
 // Open starts or reaches etcd and loads the first snapshot. The caller runs [DB.Run] next and calls [DB.Close] last.

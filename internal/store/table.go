@@ -71,28 +71,23 @@ func (t Table[T]) All(s *Snapshot, prefix Key) iter.Seq2[Key, *T] {
 	}
 }
 
-// Fresh reads a record from etcd itself, so that no write acknowledged before the call is missed. When it returns, the local
-// snapshot is at least as new as the answer. The value is the caller's own.
+// Fresh is Get on a picture that shows every write acknowledged before the call, on whatever replica: see [DB.Sync]. It is for
+// the moment before a refusal. The value is shared.
 func (t Table[T]) Fresh(ctx context.Context, db *DB, key Key) (*T, bool, error) {
-	resp, err := db.kv.Get(ctx, db.root+string(t.appendPath(nil, key)))
-	if err != nil {
-		return nil, false, db.unavailable(err)
-	}
-	if err := db.await(ctx, Revision(resp.Header.Revision)); err != nil {
+	if err := db.Sync(ctx); err != nil {
 		return nil, false, err
 	}
-	if len(resp.Kvs) == 0 {
+	e, ok := db.Snapshot().tree.Get(t.appendPath(nil, key))
+	if !ok {
 		return nil, false, nil
 	}
-	_, body, err := openEnvelope(resp.Kvs[0].Value)
-	if err != nil {
-		return nil, false, t.unreadable(key, err)
+	switch v := e.value.(type) {
+	case *T:
+		return v, true, nil
+	case unreadable:
+		return nil, false, t.unreadable(key, v.cause)
 	}
-	v, err := t.decodeValue(body)
-	if err != nil {
-		return nil, false, t.unreadable(key, err)
-	}
-	return v, true, nil
+	return nil, false, t.undefined()
 }
 
 func (t Table[T]) appendPath(dst []byte, key Key) []byte {
@@ -116,6 +111,10 @@ func (t Table[T]) decodeValue(data []byte) (*T, error) {
 
 func (t Table[T]) unreadable(key Key, err error) error {
 	return fault.New(fault.Internal, t.name, "The stored record cannot be read").Because(fmt.Errorf("%s/%s: %w", t.name, key, err))
+}
+
+func (t Table[T]) undefined() error {
+	return fault.New(fault.Internal, "store", "Table %s is not in the schema", t.name)
 }
 
 // A value in etcd is {"tx":"16 hex digits","value":JSON}, with nothing else and nothing in another order, so that it is cut

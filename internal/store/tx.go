@@ -133,7 +133,7 @@ func (t Table[T]) Delete(tx *Tx, key Key) {
 
 func (t Table[T]) check(tx *Tx) error {
 	if tx.db.tables[t.name] != Definition(t) {
-		return fault.New(fault.Internal, "store", "Table %s is not in the schema", t.name)
+		return t.undefined()
 	}
 	return nil
 }
@@ -187,7 +187,7 @@ const (
 func (db *DB) Update(ctx context.Context, f func(tx *Tx) error) error {
 	c := newCommitter(db)
 	defer c.close(ctx)
-	var least Revision // what the picture must show for f's refusal to count
+	current := false // the picture is not older than the call
 	for attempt := range maxAttempts {
 		tx := &Tx{
 			db: db, base: db.Snapshot(),
@@ -201,17 +201,13 @@ func (db *DB) Update(ctx context.Context, f func(tx *Tx) error) error {
 			return nil
 		}
 		if err != nil {
-			if least == 0 {
-				head, headErr := db.head(ctx)
-				if headErr != nil {
-					return headErr
-				}
-				least = head
-			}
-			if tx.base.Revision() >= least {
+			if current {
 				return err
 			}
-			if err := db.await(ctx, least); err != nil {
+			if syncErr := db.Sync(ctx); syncErr != nil {
+				return syncErr
+			}
+			if current = true; db.Snapshot() == tx.base {
 				return err
 			}
 			continue

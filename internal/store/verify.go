@@ -11,11 +11,7 @@ import (
 // Verify waits until the picture has caught up, reads the same revision of everything from etcd, and reports the first
 // difference. It is the invariant that storetest checks at the end of every test.
 func (db *DB) Verify(ctx context.Context) error {
-	head, err := db.head(ctx)
-	if err != nil {
-		return err
-	}
-	if err := db.await(ctx, head); err != nil {
+	if err := db.Sync(ctx); err != nil {
 		return err
 	}
 	got := db.Snapshot()
