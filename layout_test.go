@@ -31,7 +31,7 @@ var layers = []layer{
 	{"cmd/podid-agent", "agent", "a main is ten lines"},
 	{"cmd/podid-operator", "kube/inject kube/reconcile kube/publish", "a main is ten lines"},
 
-	{"cli", "server agent devcluster api", "the verbs are wiring and clients; what they need from the domain they ask for over the API"},
+	{"cli", "server agent devcluster client api", "the verbs are wiring and clients; what they need from the domain they ask for over the API"},
 	{
 		"server/servertest", "server agent devcluster api oidc cluster authz iam bucket objectstore policy credential store/storetest store arn fault",
 		"test support: a control plane in one call",
@@ -41,9 +41,10 @@ var layers = []layer{
 		"the one place that wires; agent and kube are clients of the control plane, never parts of it",
 	},
 	{"kube/inject", "fault", "a function from pod to patch: no client, no control plane"},
-	{"kube/reconcile", "kube/publish fault", "speaks to the control plane through its public API like any other client"},
-	{"kube/publish", "fault", "speaks to the control plane through its public API like any other client"},
-	{"devcluster", "oidc fault", "the laptop's cluster is a client of the public API; it gets nothing that a real cluster does not get"},
+	{"kube/reconcile", "kube/publish client fault", "speaks to the control plane through its public API like any other client"},
+	{"kube/publish", "client fault", "speaks to the control plane through its public API like any other client"},
+	{"devcluster", "client oidc fault", "the laptop's cluster is a client of the public API; it gets nothing that a real cluster does not get"},
+	{"client", "fault", "calls podid's own service as any outsider would; knows none of its types"},
 
 	{"agent", "fault", "runs on every node: small, static, and nothing in it that could read the control plane's state"},
 	{"api/eksauthapi", "api oidc cluster authz iam policy credential store arn fault", siblings},
@@ -63,7 +64,7 @@ var layers = []layer{
 	{"policy/cases", "policy arn", "test support: the case language of the evaluator"},
 	{"policy", "arn", "a pure function: no state, no clock, no failures but its own syntax errors"},
 	{"credential", "store arn fault", "mints and opens sessions; whether one may be minted is decided above"},
-	{"store/storetest", "store", "test support: the real store on a throw-away etcd"},
+	{"store/storetest", "store store/internal/embedded", "test support: the real store on a throw-away etcd"},
 	{"store", "store/internal/embedded fault", "holds the state and knows nothing of what it means"},
 	{"store/internal/embedded", "fault", "runs one etcd member; knows no tables"},
 
@@ -103,7 +104,8 @@ var links = []struct {
 	reason string
 }{
 	{
-		"cmd/podid-agent", []string{"go.etcd.io", "k8s.io", "sigs.k8s.io", "github.com/versity/versitygw"},
+		"cmd/podid-agent",
+		[]string{"go.etcd.io", "k8s.io", "sigs.k8s.io", "github.com/versity/versitygw"},
 		"it runs on every node: small, static, and unable to speak to the store",
 	},
 	{"cmd/podid", []string{"k8s.io"}, "the control plane never dials a cluster"},
