@@ -10,7 +10,7 @@ help: ## Print this
 	@awk -F ': ## ' '/^[a-z]+: ## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the binaries, static and reproducible, into bin/
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ ./cmd/...
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X github.com/podid/podid/internal/cli.version=$(VERSION)' -o bin/ ./cmd/...
 
 demo: ## Run the whole story once, from two accounts to a pod's PutObject
 	@go run ./test/demo
