@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -23,8 +24,10 @@ type schemaRecord struct {
 
 var errEnvelope = errors.New("not a value of this store")
 
-// claimSchema writes our version where there is none, and refuses what a newer program wrote.
-func (db *DB) claimSchema(ctx context.Context) error {
+// claimSchema writes our version where there is none, and refuses what a newer program wrote. It is the first question to etcd.
+func (db *DB) claimSchema(ctx context.Context, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
 	data, err := json.Marshal(schemaRecord{Version: schemaVersion})
 	if err != nil {
 		return err

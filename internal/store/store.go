@@ -53,7 +53,7 @@ type Config struct {
 	// Logger receives what the operator must know: unreadable records, a lost watch, etcd's own errors. Default: none.
 	Logger *slog.Logger
 
-	// StartTimeout bounds the wait for etcd's first answer in Open. Default: 15 seconds.
+	// StartTimeout bounds the wait for etcd's first answer in Open; loading the state may take longer. Default: 15 seconds.
 	StartTimeout time.Duration
 }
 
@@ -92,12 +92,14 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.StartTimeout)
-	defer cancel()
 	if err := db.connect(ctx, c); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(db.claimSchema(ctx), db.reload(ctx)); err != nil {
+	err = db.claimSchema(ctx, c.StartTimeout)
+	if err == nil {
+		err = db.reload(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
@@ -139,6 +141,8 @@ func (c *Config) prepare() (*DB, error) {
 func (db *DB) connect(ctx context.Context, c Config) error {
 	logger := zap.New(embedded.Forward(c.Logger))
 	if c.Dir != "" {
+		ctx, cancel := context.WithTimeout(ctx, c.StartTimeout)
+		defer cancel()
 		server, err := embedded.Start(ctx, embedded.Config{Dir: c.Dir, Logger: logger})
 		switch {
 		case errors.Is(err, embedded.ErrInUse):

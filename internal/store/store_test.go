@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -205,6 +206,10 @@ func TestRestart(t *testing.T) {
 		// Nobody follows the watch: an update loads what it needs by itself.
 		put(t, db, key, pet{Name: "cat", Count: i + 1})
 		storetest.Check(t, db)
+		var backup bytes.Buffer
+		if err := db.Backup(t.Context(), &backup); err != nil || backup.Len() == 0 {
+			t.Errorf("a backup of %d bytes: %v", backup.Len(), err)
+		}
 		if err := db.Close(); err != nil {
 			t.Fatal(err)
 		}
