@@ -1,0 +1,234 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/podid/podid/internal/api/sigv4"
+	"github.com/podid/podid/internal/arn"
+	"github.com/podid/podid/internal/authz"
+	"github.com/podid/podid/internal/fault"
+)
+
+// FrontConfig is what a front needs. Every field but Plain and Strict is required.
+type FrontConfig struct {
+	Region     string
+	Authorizer *authz.Authorizer
+	Services   []Service     // by signing name; the service named "s3" gets what is unsigned and nothing else's
+	Emit       func(*Record) // receives every record, once
+	Now        func() time.Time
+	Logger     *slog.Logger
+
+	// Plain answers requests outside every AWS API and without a signature: health, OIDC discovery. A path that ends with a
+	// slash stands for all below it. No bucket can have such a name's first segment, or would be masked: keep it that way.
+	Plain map[string]http.Handler
+
+	// Strict makes an error shape that the model does not list panic, so that a test finds it.
+	Strict bool
+}
+
+// Front is the one listener's handler. It is deliberately not an http.ServeMux, which would redirect keys with "//" or "..".
+type Front struct {
+	region     string
+	authorizer *authz.Authorizer
+	services   map[string]Service
+	plain      map[string]http.Handler
+	emit       func(*Record)
+	now        func() time.Time
+	log        *slog.Logger
+	strict     bool
+}
+
+// NewFront makes the handler.
+func NewFront(c FrontConfig) *Front {
+	f := &Front{
+		region: c.Region, authorizer: c.Authorizer, plain: c.Plain, emit: c.Emit, now: c.Now, log: c.Logger, strict: c.Strict,
+		services: make(map[string]Service, len(c.Services)),
+	}
+	for _, s := range c.Services {
+		f.services[s.Name()] = s
+	}
+	return f
+}
+
+// leaderRegion is the region for which clients sign requests to services that have no regions.
+const leaderRegion = "us-east-1"
+
+func (f *Front) regionFits(a *sigv4.Authorization) bool {
+	return a.Region == f.region || (a.Region == leaderRegion && (a.Service == "iam" || a.Service == "sts"))
+}
+
+// ServeHTTP gives the request an id and a record, finds the service, and emits the record whatever happens.
+func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if h := f.plainFor(r); h != nil {
+		h.ServeHTTP(w, r)
+		return
+	}
+	start := f.now()
+	counted := &countingWriter{ResponseWriter: w}
+	x := &Exchange{
+		Request: r, Writer: counted, Now: start, front: f, answer: counted,
+		Caller:  authz.Caller{Principal: arn.Principal{Kind: arn.Anonymous, ARN: "*", ID: "anonymous"}},
+		Network: f.network(r, start),
+		Record: &Record{
+			EventVersion: "1.11", EventTime: start.UTC().Truncate(time.Millisecond), EventType: "AwsApiCall", AWSRegion: f.region,
+			SourceIPAddress: sourceAddress(r).String(), UserAgent: bounded(r.UserAgent(), 1000),
+			RequestID: uuid.NewString(), EventID: uuid.NewString(),
+			UserIdentity: UserIdentity{Type: arn.Anonymous.String()},
+		},
+	}
+	defer func() {
+		p := recover()
+		if p != nil && p != http.ErrAbortHandler { //nolint:errorlint // a panic value, compared as net/http does
+			f.log.ErrorContext(r.Context(), "request panicked", slog.String("request_id", x.Record.RequestID), slog.Any("panic", p))
+			x.failed(fault.New(fault.Internal, "request", "internal failure").Because(fmt.Errorf("panic: %v", p)),
+				Shape{Code: "InternalFailure", Status: http.StatusInternalServerError}, "internal failure")
+			if !counted.wrote {
+				w.WriteHeader(http.StatusInternalServerError)
+			}
+		}
+		x.Record.AdditionalData.Status = counted.status
+		x.Record.AdditionalData.BytesOut = counted.bytes
+		x.Record.AdditionalData.Duration = float64(f.now().Sub(start).Microseconds()) / 1000
+		f.emit(x.Record)
+		if p != nil && (f.strict || p == http.ErrAbortHandler) { //nolint:errorlint // see above
+			panic(p)
+		}
+	}()
+	auth, err := sigv4.Parse(r)
+	x.Auth = auth
+	f.service(r, auth, err).Serve(r.Context(), x)
+}
+
+// service finds who answers. An unsigned form is for STS, whose token calls are made without a signature; every other
+// unsigned request is an anonymous one for S3. A signature that cannot be read, or that is for a service that is not
+// served here, is answered in the protocol that the request's shape suggests.
+func (f *Front) service(r *http.Request, auth *sigv4.Authorization, broken error) Service {
+	shape := "s3"
+	switch contentType := r.Header.Get("Content-Type"); {
+	case strings.HasPrefix(contentType, "application/x-www-form-urlencoded") && r.Method == http.MethodPost && r.URL.Path == "/",
+		r.Method == http.MethodGet && r.URL.Path == "/" && r.URL.Query().Has("Action"):
+		shape = "sts"
+	case strings.HasPrefix(contentType, "application/json") && (auth != nil || broken != nil):
+		shape = "eks"
+	}
+	byShape := f.services[shape]
+	if byShape == nil {
+		return refuse{refusal: fault.New(fault.NotFound, "operation", "No service answers unsigned requests here"), as: &Typed{Protocol: RESTJSON{}}}
+	}
+	switch {
+	case broken != nil:
+		return refuse{refusal: broken, as: byShape}
+	case auth == nil:
+		return byShape
+	}
+	if s, ok := f.services[auth.Service]; ok {
+		return s
+	}
+	return refuse{
+		refusal: fault.New(fault.NotFound, "operation", "The service %q is not served by this endpoint", bounded(auth.Service, 64)),
+		as:      byShape,
+	}
+}
+
+// Refuser is a service that can word a failure which happened before the request reached it.
+type Refuser interface {
+	Refuse(ctx context.Context, x *Exchange, err error)
+}
+
+// refuse answers with a failure in another service's protocol.
+type refuse struct {
+	refusal error
+	as      Service
+}
+
+func (r refuse) Name() string { return r.as.Name() }
+
+func (r refuse) Serve(ctx context.Context, x *Exchange) {
+	if s, ok := r.as.(Refuser); ok {
+		s.Refuse(ctx, x, r.refusal)
+		return
+	}
+	x.Writer.WriteHeader(http.StatusBadRequest)
+}
+
+func (f *Front) plainFor(r *http.Request) http.Handler {
+	if r.Header.Get("Authorization") != "" {
+		return nil
+	}
+	for path, h := range f.plain {
+		if r.URL.Path == path || (strings.HasSuffix(path, "/") && strings.HasPrefix(r.URL.Path, path)) {
+			return h
+		}
+	}
+	return nil
+}
+
+func (f *Front) unmodelled(ctx context.Context, op string, s Shape, cause error) {
+	f.log.ErrorContext(ctx, "error shape outside the model", slog.String("operation", op), slog.String("code", s.Code), slog.Any("error", cause))
+	if f.strict {
+		panic(fmt.Sprintf("%s answered with %s, which its model does not list: %v", op, s.Code, cause))
+	}
+}
+
+func (f *Front) network(r *http.Request, now time.Time) authz.Network {
+	return authz.Network{
+		SourceIP: sourceAddress(r), UserAgent: bounded(r.UserAgent(), 1000), Referer: bounded(r.Referer(), 1000),
+		Secure: r.TLS != nil, Region: f.region, Time: now,
+	}
+}
+
+// sourceAddress is the address of the connection's other end. Forwarding headers are not believed: anyone can send them.
+func sourceAddress(r *http.Request) netip.Addr {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	a, err := netip.ParseAddr(host)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return a.Unmap()
+}
+
+func bounded(s string, limit int) string {
+	if len(s) > limit {
+		return s[:limit]
+	}
+	return s
+}
+
+// countingWriter remembers what was answered.
+type countingWriter struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+	wrote  bool
+}
+
+func (w *countingWriter) WriteHeader(status int) {
+	if !w.wrote {
+		w.status, w.wrote = status, true
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *countingWriter) Write(b []byte) (int, error) {
+	if !w.wrote {
+		w.status, w.wrote = http.StatusOK, true
+	}
+	n, err := w.ResponseWriter.Write(b)
+	w.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *countingWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

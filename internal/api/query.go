@@ -1,0 +1,223 @@
+package api
+
+import (
+	"bytes"
+	"encoding/xml"
+	"fmt"
+	"net/http"
+	"net/url"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/podid/podid/internal/fault"
+)
+
+// Query is the AWS Query protocol of IAM and STS: a form in, XML out. spec: pod-identity.md 0.3, 6.4, 6.6
+type Query struct {
+	Namespace string // https://iam.amazonaws.com/doc/2010-05-08/
+	Version   string // 2010-05-08
+}
+
+var _ Protocol = Query{}
+
+// Bounds of a form: how many parameters, and how deep a name like Tags.member.1.Key may nest.
+const (
+	maxParameters = 2000
+	maxDepth      = 8
+)
+
+func (q Query) find(r *http.Request, body []byte, ops []operation) (*operation, url.Values, error) {
+	text := r.URL.RawQuery
+	if r.Method == http.MethodPost {
+		text = string(body)
+	}
+	if strings.Count(text, "&") >= maxParameters {
+		return nil, nil, fault.New(fault.Limit, "body", "A request has at most %d parameters", maxParameters)
+	}
+	form, err := url.ParseQuery(text)
+	if err != nil {
+		return nil, nil, fault.New(fault.Invalid, "body", "The request is not a well-formed form").Because(err)
+	}
+	for name, values := range form {
+		if len(values) != 1 {
+			return nil, nil, fault.New(fault.Invalid, "body", "The parameter %s is given more than once", name)
+		}
+	}
+	if v := form.Get("Version"); v != "" && v != q.Version {
+		return nil, nil, fault.New(fault.NotFound, "operation", "Could not find operation %s for version %s", form.Get("Action"), v)
+	}
+	action := form.Get("Action")
+	for i := range ops {
+		if ops[i].name == action {
+			return &ops[i], form, nil
+		}
+	}
+	return nil, nil, fault.New(fault.NotFound, "operation", "Could not find operation %s for version %s", action, q.Version)
+}
+
+func (Query) decode(_ *http.Request, _ []byte, form url.Values, in any) error {
+	var root node
+	for name, values := range form {
+		path := strings.Split(name, ".")
+		if len(path) > maxDepth {
+			return fault.New(fault.Invalid, "body", "The parameter %s nests too deep", name)
+		}
+		root.put(path, values[0])
+	}
+	return root.into(reflect.ValueOf(in).Elem(), "")
+}
+
+// node is a form as a tree: Tags.member.1.Key=team is Tags -> member -> 1 -> Key.
+type node struct {
+	text     string
+	children map[string]*node
+}
+
+func (n *node) put(path []string, text string) {
+	if len(path) == 0 {
+		n.text = text
+		return
+	}
+	if n.children == nil {
+		n.children = map[string]*node{}
+	}
+	c := n.children[path[0]]
+	if c == nil {
+		c = &node{}
+		n.children[path[0]] = c
+	}
+	c.put(path[1:], text)
+}
+
+func (n *node) into(v reflect.Value, name string) error {
+	switch v.Kind() {
+	case reflect.Pointer:
+		p := reflect.New(v.Type().Elem())
+		if err := n.into(p.Elem(), name); err != nil {
+			return err
+		}
+		v.Set(p)
+		return nil
+	case reflect.Struct:
+		for member, c := range n.children {
+			if f := fieldByMember(v, member); f.IsValid() {
+				if err := c.into(f, member); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	case reflect.Slice:
+		return n.intoList(v, name)
+	default:
+		if err := setText(v, []string{n.text}); err != nil {
+			return fault.New(fault.Invalid, "parameter", "The value of %s is not valid", name).Because(err)
+		}
+		return nil
+	}
+}
+
+// intoList reads Name.member.1, Name.member.2 and so on; the first number that is missing ends the list.
+func (n *node) intoList(v reflect.Value, name string) error {
+	members := n.children["member"]
+	v.Set(reflect.MakeSlice(v.Type(), 0, 0))
+	for i := 1; members != nil; i++ {
+		c := members.children[strconv.Itoa(i)]
+		if c == nil {
+			break
+		}
+		item := reflect.New(v.Type().Elem()).Elem()
+		if err := c.into(item, name); err != nil {
+			return err
+		}
+		v.Set(reflect.Append(v, item))
+	}
+	return nil
+}
+
+func (q Query) encode(w http.ResponseWriter, op *operation, out any, requestID string) error {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, `<%sResponse xmlns="%s">`, op.name, q.Namespace)
+	b.WriteString("<" + op.name + "Result>")
+	writeXML(&b, reflect.ValueOf(out).Elem())
+	b.WriteString("</" + op.name + "Result>")
+	fmt.Fprintf(&b, `<ResponseMetadata><RequestId>%s</RequestId></ResponseMetadata></%sResponse>`, requestID, op.name)
+	w.Header().Set("Content-Type", "text/xml")
+	w.WriteHeader(http.StatusOK)
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// writeXML writes the content of an element: the members of a struct by their Go names, lists as <member>, maps as <entry>.
+func writeXML(b *bytes.Buffer, v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		writeXML(b, v.Elem())
+	case reflect.Struct:
+		if t, ok := v.Interface().(time.Time); ok {
+			b.WriteString(t.UTC().Format(time.RFC3339))
+			return
+		}
+		for i := range v.NumField() {
+			f := v.Type().Field(i)
+			if !f.IsExported() || f.Name == "ResultMetadata" || absent(v.Field(i)) {
+				continue
+			}
+			b.WriteString("<" + f.Name + ">")
+			writeXML(b, v.Field(i))
+			b.WriteString("</" + f.Name + ">")
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			b.WriteString("<member>")
+			writeXML(b, v.Index(i))
+			b.WriteString("</member>")
+		}
+	case reflect.Map:
+		for it := v.MapRange(); it.Next(); {
+			b.WriteString("<entry><key>")
+			writeXML(b, it.Key())
+			b.WriteString("</key><value>")
+			writeXML(b, it.Value())
+			b.WriteString("</value></entry>")
+		}
+	default:
+		_ = xml.EscapeText(b, fmt.Append(nil, v.Interface())) // a buffer takes every write
+	}
+}
+
+// absent reports whether a member is left out: nil, or an enum that was not set.
+func absent(v reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface, reflect.Slice, reflect.Map:
+		return v.IsNil()
+	case reflect.String:
+		return v.Len() == 0
+	default:
+		return false
+	}
+}
+
+type queryError struct {
+	XMLName   xml.Name `xml:"ErrorResponse"`
+	Namespace string   `xml:"xmlns,attr"`
+	Type      string   `xml:"Error>Type"`
+	Code      string   `xml:"Error>Code"`
+	Message   string   `xml:"Error>Message"`
+	RequestID string   `xml:"RequestId"`
+}
+
+func (q Query) fail(w http.ResponseWriter, s Shape, text string, _ map[string]string, requestID string) {
+	e := queryError{Namespace: q.Namespace, Type: "Sender", Code: s.Code, Message: text, RequestID: requestID}
+	if s.Status >= http.StatusInternalServerError {
+		e.Type = "Receiver"
+	}
+	body, _ := xml.Marshal(e) // a struct of strings always encodes
+	w.Header().Set("Content-Type", "text/xml")
+	w.WriteHeader(s.Status)
+	_, _ = w.Write(body) // the caller is gone: nothing is left to tell
+}
+
+func (Query) front() Faults { return QueryFront }

@@ -1,0 +1,129 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/podid/podid/internal/fault"
+)
+
+// Protocol moves typed inputs and outputs over HTTP. The implementations are [RESTJSON] and [Query]; S3 has requests that
+// are not of this kind and is a [Service] of its own.
+type Protocol interface {
+	// find routes a request to an operation and returns the values that routing found: path labels or the form.
+	find(r *http.Request, body []byte, ops []operation) (*operation, url.Values, error)
+	decode(r *http.Request, body []byte, found url.Values, in any) error
+	encode(w http.ResponseWriter, op *operation, out any, requestID string) error
+	fail(w http.ResponseWriter, s Shape, text string, members map[string]string, requestID string)
+	// front is the protocol's own error rows, behind those of the service.
+	front() Faults
+}
+
+// Typed is a service whose operations take and return structs: a table and nothing else.
+type Typed struct {
+	SigningName string // the service in the credential scope: "eks-auth"
+	EventSource string // as records name it: "eks-auth.amazonaws.com"
+	Protocol    Protocol
+	Faults      Faults      // the service's rows; the protocol's front rows are added behind them
+	Operations  []operation // made by [Op]
+}
+
+// maxBody bounds the body of every request but S3's: the largest legal one is an IAM call with a policy document of
+// 131,072 characters, percent-encoded.
+const maxBody = 1 << 20
+
+// Name is the signing name.
+func (s *Typed) Name() string { return s.SigningName }
+
+// Serve takes one request through the phases.
+func (s *Typed) Serve(ctx context.Context, x *Exchange) {
+	x.Record.EventSource = s.EventSource
+	op, out, err := s.answer(ctx, x)
+	if err == nil {
+		x.Writer.Header().Set("X-Amzn-Requestid", x.Record.RequestID)
+		if err = s.Protocol.encode(x.Writer, op, out, x.Record.RequestID); err != nil {
+			x.front.log.WarnContext(ctx, "answer not sent", slog.String("request_id", x.Record.RequestID), slog.Any("error", err))
+		}
+		return
+	}
+	f := fault.Of(err)
+	shape := s.shape(f)
+	if op != nil && !op.allowed(shape, s.Protocol.front()) && f.Kind != fault.Internal {
+		x.front.unmodelled(ctx, op.name, shape, f)
+		f = fault.New(fault.Internal, "request", "internal failure").Because(f)
+		shape = s.shape(f)
+	}
+	text := f.Public
+	if shape.Text != "" {
+		text = shape.Text
+	}
+	x.failed(f, shape, text)
+	x.Writer.Header().Set("X-Amzn-Requestid", x.Record.RequestID)
+	s.Protocol.fail(x.Writer, shape, text, f.Members, x.Record.RequestID)
+}
+
+func (s *Typed) shape(f *fault.Error) Shape {
+	return append(slices.Clone(s.Faults), s.Protocol.front()...).Shape(f)
+}
+
+func (s *Typed) answer(ctx context.Context, x *Exchange) (*operation, any, error) {
+	body, err := readBody(x.Request)
+	if err != nil {
+		return nil, nil, err
+	}
+	op, found, err := s.Protocol.find(x.Request, body, s.Operations)
+	if err != nil {
+		return nil, nil, err
+	}
+	x.Record.EventName, x.Record.ReadOnly = op.name, op.readOnly
+	if !op.unsigned {
+		if err := x.authenticateBody(ctx, sha256.Sum256(body)); err != nil {
+			return op, nil, err
+		}
+	}
+	in := op.input()
+	if err := s.Protocol.decode(x.Request, body, found, in); err != nil {
+		return op, nil, err
+	}
+	x.Record.RequestParameters = recorded(in)
+	out, err := op.run(ctx, x.call(), in)
+	if err != nil {
+		return op, nil, err
+	}
+	if !op.readOnly {
+		x.Record.ResponseElements = recorded(out)
+	}
+	return op, out, nil
+}
+
+// readBody reads at most maxBody bytes.
+func readBody(r *http.Request) ([]byte, error) {
+	if r.ContentLength > maxBody {
+		return nil, fault.New(fault.Limit, "body", "A request has at most %d bytes", maxBody)
+	}
+	var b bytes.Buffer
+	n, err := b.ReadFrom(io.LimitReader(r.Body, maxBody+1))
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "body", "The request body could not be read").Because(err)
+	}
+	if n > maxBody {
+		return nil, fault.New(fault.Limit, "body", "A request has at most %d bytes", maxBody)
+	}
+	return b.Bytes(), nil
+}
+
+// Refuse answers with a failure that happened before the request reached the service.
+func (s *Typed) Refuse(_ context.Context, x *Exchange, err error) {
+	x.Record.EventSource = s.EventSource
+	f := fault.Of(err)
+	shape := s.shape(f)
+	x.failed(f, shape, f.Public)
+	x.Writer.Header().Set("X-Amzn-Requestid", x.Record.RequestID)
+	s.Protocol.fail(x.Writer, shape, f.Public, f.Members, x.Record.RequestID)
+}

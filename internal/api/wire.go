@@ -1,0 +1,108 @@
+package api
+
+import (
+	"reflect"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// hidden is what a record shows in place of a secret. spec: pod-identity.md 2.6 (CloudTrail)
+const hidden = "HIDDEN_DUE_TO_SECURITY_REASONS"
+
+// secretMembers are the names of members, in any service's structs, whose values never reach a record.
+var secretMembers = map[string]bool{
+	"Token": true, "WebIdentityToken": true, "SecretAccessKey": true, "SessionToken": true, "Password": true,
+	"NewPassword": true, "OldPassword": true, "TokenCode": true, "SAMLAssertion": true, "PrivateKey": true,
+}
+
+// memberName is the JSON name of a Go field of an SDK struct: the model's names begin with a lower-case letter.
+func memberName(field string) string {
+	r, n := utf8.DecodeRuneInString(field)
+	return string(unicode.ToLower(r)) + field[n:]
+}
+
+// plain turns an SDK struct into what encoding/json writes as the service's wire form: members with lower-case first
+// letters, absent when nil or an empty enum, times as seconds since the epoch. With hide, secrets are replaced.
+func plain(v reflect.Value, hide bool) any {
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		if v.IsNil() {
+			return nil
+		}
+		return plain(v.Elem(), hide)
+	case reflect.Struct:
+		if t, ok := v.Interface().(time.Time); ok {
+			return float64(t.UnixMilli()) / 1000
+		}
+		return plainStruct(v, hide)
+	case reflect.Slice:
+		if v.IsNil() {
+			return nil
+		}
+		if v.Type().Elem().Kind() == reflect.Uint8 {
+			return v.Bytes() // encoding/json writes base64
+		}
+		list := make([]any, v.Len())
+		for i := range list {
+			list[i] = plain(v.Index(i), hide)
+		}
+		return list
+	case reflect.Map:
+		if v.IsNil() {
+			return nil
+		}
+		m := make(map[string]any, v.Len())
+		for it := v.MapRange(); it.Next(); {
+			m[it.Key().String()] = plain(it.Value(), hide)
+		}
+		return m
+	case reflect.String:
+		return v.String()
+	default:
+		return v.Interface()
+	}
+}
+
+func plainStruct(v reflect.Value, hide bool) map[string]any {
+	m := make(map[string]any, v.NumField())
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		if !f.IsExported() || f.Name == "ResultMetadata" {
+			continue
+		}
+		value := plain(v.Field(i), hide)
+		if value == nil || (value == "" && f.Type.Kind() == reflect.String) {
+			continue
+		}
+		if hide && secretMembers[f.Name] {
+			value = hidden
+		}
+		m[memberName(f.Name)] = value
+	}
+	return m
+}
+
+// recorded is the form of an input or output that goes into a record.
+func recorded(v any) map[string]any {
+	if v == nil {
+		return nil
+	}
+	m, _ := plain(reflect.ValueOf(v), true).(map[string]any)
+	if len(m) == 0 {
+		return nil
+	}
+	return m
+}
+
+// fieldByMember finds the exported field of a struct type for a member or query parameter name, ignoring letter case.
+func fieldByMember(v reflect.Value, name string) reflect.Value {
+	t := v.Type()
+	for i := range t.NumField() {
+		if f := t.Field(i); f.IsExported() && strings.EqualFold(f.Name, name) {
+			return v.Field(i)
+		}
+	}
+	return reflect.Value{}
+}

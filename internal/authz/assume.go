@@ -1,0 +1,253 @@
+package authz
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/podid/podid/internal/arn"
+	"github.com/podid/podid/internal/credential"
+	"github.com/podid/podid/internal/fault"
+	"github.com/podid/podid/internal/iam"
+	"github.com/podid/podid/internal/policy"
+)
+
+// The two ways into a role.
+const (
+	AssumeRole                = "sts:AssumeRole"
+	AssumeRoleWithWebIdentity = "sts:AssumeRoleWithWebIdentity"
+)
+
+// Assumption asks for a session of a role.
+type Assumption struct {
+	Caller      Caller
+	Action      string // AssumeRole or AssumeRoleWithWebIdentity
+	RoleARN     string
+	SessionName string
+	Duration    time.Duration // 0: one hour
+
+	Tags              map[string]string
+	TransitiveTagKeys []string
+	ExternalID        string
+	SourceIdentity    string
+	SessionPolicies   []string // documents; together at most 2,048 characters
+	PolicyARNs        []string // managed policies of the role's account, as further session policies
+
+	SourceARN     string              // the resource for which a service acts
+	SourceAccount string              // and its account
+	Provider      string              // ARN of the identity provider, web identities only
+	Claims        map[string][]string // condition keys of the proven token: "<issuer host>:sub"
+
+	Pod     *credential.Pod // the pod that the session is for, where it is known
+	Via     string          // how the session came to be: "PodIdentity", "AssumeRole", "WebIdentity"
+	Network Network
+}
+
+// Assume asks the role's trust policy and, where the caller has policies of its own, those too. Each of sts:AssumeRole,
+// sts:TagSession (when the session has tags, passed or inherited) and sts:SetSourceIdentity is a question of its own and
+// all must be allowed. It returns a session that is ready to be minted.
+//
+// A role that does not exist and a role whose trust policy is silent are refused alike, so that names cannot be probed.
+//
+// Faults: Invalid (a parameter breaks a rule), Denied with subject "role".
+//
+// spec: iam-policy.md 7.1, 7.2, 8
+func (a *Authorizer) Assume(q Assumption) (credential.Session, error) {
+	if err := q.check(); err != nil {
+		return credential.Session{}, err
+	}
+	if q.Caller.Principal.Kind == arn.RootUser {
+		return credential.Session{}, fault.New(fault.Denied, "role", "Roles may not be assumed by root accounts.")
+	}
+	tags, transitive, err := q.sessionTags()
+	if err != nil {
+		return credential.Session{}, err
+	}
+	if s := q.Caller.Session; s != nil && s.SourceIdentity != "" {
+		if q.SourceIdentity != "" && q.SourceIdentity != s.SourceIdentity {
+			return credential.Session{}, fault.New(fault.Denied, "role", "The source identity of a session cannot be changed in a role chain")
+		}
+		q.SourceIdentity = s.SourceIdentity
+	}
+	role, ok := a.findRole(q.RoleARN)
+	if !ok {
+		return credential.Session{}, q.noSuchRole()
+	}
+	for _, action := range q.actions(len(tags) > 0) {
+		if err := a.mayAssume(q, action, role, tags, transitive); err != nil {
+			return credential.Session{}, err
+		}
+	}
+	lifetime, err := q.lifetime(role)
+	if err != nil {
+		return credential.Session{}, err
+	}
+	policies, err := a.sessionPolicies(q, role.Account)
+	if err != nil {
+		return credential.Session{}, err
+	}
+	now := a.now().UTC().Truncate(time.Second)
+	return credential.Session{
+		Principal: arn.Principal{
+			Kind: arn.RoleSession, Account: role.Account, ARN: arn.AssumedRole(role.Account, role.Name, q.SessionName),
+			ID: role.ID + ":" + q.SessionName, RoleARN: role.ARN(), RoleID: role.ID,
+		},
+		SessionPolicies: policies, SessionTags: tags, TransitiveTagKeys: transitive, SourceIdentity: q.SourceIdentity,
+		IssuedAt: now, ExpiresAt: now.Add(lifetime), Pod: q.Pod, Via: q.Via, FederatedProvider: q.Provider,
+	}, nil
+}
+
+func (q *Assumption) actions(tagged bool) []string {
+	actions := []string{q.Action}
+	if tagged {
+		actions = append(actions, "sts:TagSession")
+	}
+	if q.SourceIdentity != "" {
+		actions = append(actions, "sts:SetSourceIdentity")
+	}
+	return actions
+}
+
+func (a *Authorizer) mayAssume(q Assumption, action string, role *iam.Role, tags map[string]string, transitive []string) error {
+	keys := a.keys(q.Caller, q.Network)
+	defer a.contexts.Put(keys)
+	resourceKeys(keys, overlay(role.Tags, inherited(q.Caller.Session)), role.Account)
+	for k, v := range role.Tags {
+		keys.Set("iam:ResourceTag/"+k, v)
+	}
+	q.assumeKeys(keys, tags, transitive)
+	req := &policy.Request{
+		Principal: &q.Caller.Principal, Action: action, Resource: role.ARN(), ResourceAccount: role.Account, Context: keys,
+	}
+	trust := role.Trust.As(policy.Trust)
+	set := a.policies(q.Caller, nil)
+	set.Resource = trust
+	if policy.Evaluate(req, set).Outcome == policy.Allow {
+		return nil
+	}
+	return a.denied("role", q.Caller, req, trust, role.Name)
+}
+
+// assumeKeys sets the condition keys of the call. Inherited transitive tags count as request tags, as the documented trust
+// policies of target roles need. spec: pod-identity.md 2.6, iam-policy.md 7.2, 7.3
+func (q *Assumption) assumeKeys(k *policy.Context, tags map[string]string, transitive []string) {
+	k.Set("sts:RoleSessionName", q.SessionName)
+	setIf := func(key, value string) {
+		if value != "" {
+			k.Set(key, value)
+		}
+	}
+	setIf("sts:ExternalId", q.ExternalID)
+	setIf("sts:SourceIdentity", q.SourceIdentity)
+	setIf("aws:SourceArn", q.SourceARN)
+	setIf("aws:SourceAccount", q.SourceAccount)
+	if len(transitive) > 0 {
+		k.Set("sts:TransitiveTagKeys", transitive...)
+	}
+	if len(tags) > 0 {
+		names := make([]string, 0, len(tags))
+		for key, value := range tags {
+			k.Set("aws:RequestTag/"+key, value)
+			names = append(names, key)
+		}
+		k.Set("aws:TagKeys", names...)
+	}
+	for key, values := range q.Claims {
+		k.Set(key, values...)
+	}
+}
+
+// noSuchRole is the refusal for a role that is not there. It has the words of a silent trust policy.
+func (q *Assumption) noSuchRole() error {
+	return fault.New(fault.Denied, "role",
+		"User: %s is not authorized to perform: %s on resource: %s because no role trust policy allows the %s action",
+		q.Caller.Principal.ARN, q.Action, q.RoleARN, q.Action).
+		Because(fmt.Errorf("there is no role %s", q.RoleARN))
+}
+
+// inherited are the tags that a calling session hands on.
+func inherited(s *credential.Session) map[string]string {
+	if s == nil || len(s.TransitiveTagKeys) == 0 {
+		return nil
+	}
+	tags := make(map[string]string, len(s.TransitiveTagKeys))
+	for _, k := range s.TransitiveTagKeys {
+		if v, ok := lookupFold(s.SessionTags, k); ok {
+			tags[k] = v
+		}
+	}
+	return tags
+}
+
+// sessionTags are the tags of the new session: those passed and those inherited.
+func (q *Assumption) sessionTags() (map[string]string, []string, error) {
+	from := inherited(q.Caller.Session)
+	if len(q.Tags) == 0 && len(from) == 0 {
+		return nil, nil, nil
+	}
+	tags := make(map[string]string, len(q.Tags)+len(from))
+	for k, v := range q.Tags {
+		if _, ok := lookupFold(from, k); ok {
+			return nil, nil, fault.New(fault.Invalid, "tags",
+				"The session tag %s cannot be set: it is inherited as a transitive tag from the calling session", k)
+		}
+		tags[k] = v
+	}
+	for k, v := range from {
+		tags[k] = v
+	}
+	if len(tags) > maxTags {
+		return nil, nil, fault.New(fault.Invalid, "tags", "A session has at most %d tags, inherited ones included", maxTags)
+	}
+	transitive := slices.Clone(q.TransitiveTagKeys)
+	for k := range from {
+		transitive = append(transitive, k)
+	}
+	slices.Sort(transitive)
+	return tags, transitive, nil
+}
+
+// maxChained is how long a session lasts that was assumed by a session.
+const maxChained = time.Hour
+
+// lifetime is how long the session lasts: the duration asked for, within what role and chain permit. A service is not bound
+// by the role's own limit. spec: iam-policy.md 7.1, pod-identity.md 2.6
+func (q *Assumption) lifetime(role *iam.Role) (time.Duration, error) {
+	d := q.Duration
+	if d == 0 {
+		d = time.Hour
+	}
+	switch {
+	case q.Caller.Principal.Kind == arn.Service:
+	case q.Caller.Session != nil && d > maxChained:
+		return 0, fault.New(fault.Invalid, "duration",
+			"The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining")
+	case d > max(role.MaxSession, time.Hour):
+		return 0, fault.New(fault.Invalid, "duration", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
+	}
+	return d, nil
+}
+
+// sessionPolicies are the documents that bound the session, managed ones by their text of this moment.
+func (a *Authorizer) sessionPolicies(q Assumption, account string) ([]string, error) {
+	texts := slices.Clone(q.SessionPolicies)
+	for _, policyARN := range q.PolicyARNs {
+		p, ok := a.iam.FindPolicy(policyARN)
+		if name, err := arn.Parse(policyARN); !ok || err != nil || name.Account != account {
+			return nil, fault.New(fault.Invalid, "policy document", "ARN %s is not valid: there is no such policy in the role's account", policyARN)
+		}
+		texts = append(texts, p.Document().String())
+	}
+	total := 0
+	for _, text := range texts {
+		total += len([]rune(text))
+		if _, err := policy.Parse(policy.Session, text); err != nil {
+			return nil, fault.New(fault.Invalid, "policy document", "%s", err.Error())
+		}
+	}
+	if total > maxSessionPolicy {
+		return nil, fault.New(fault.Limit, "session policy",
+			"Packed size of session policies is over the limit: they may have %d characters together, these have %d", maxSessionPolicy, total)
+	}
+	return texts, nil
+}

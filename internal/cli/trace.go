@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+)
+
+func traceCommand(p *Process) *cobra.Command {
+	var data, file string
+	c := &cobra.Command{
+		Use:   "trace REQUEST-ID",
+		Short: "Show what is recorded of a request",
+		Long: "Show the record of a request: who asked, what was decided and why, with every policy layer's answer.\n" +
+			"Every answer of podid carries its request id; errors of AWS clients print it.",
+		Example: "  podid trace 0d7b3f6e-5f0e-4d0a-a7bb-62c4d9f5b9a1",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if file == "" {
+				dir, err := absolute(data)
+				if err != nil {
+					return err
+				}
+				file = recordFile(dir)
+			}
+			return trace(p, file, args[0])
+		},
+	}
+	c.Flags().StringVar(&data, "data", p.dataDir(), "data folder of the control plane (PODID_DATA)")
+	c.Flags().StringVar(&file, "records", "", "file with request records (default DATA/records.jsonl)")
+	return c
+}
+
+// maxRecord bounds a line: a record with a long trace has some tens of kilobytes.
+const maxRecord = 4 << 20
+
+func trace(p *Process, file, id string) error {
+	in, err := os.Open(filepath.Clean(file))
+	if err != nil {
+		return fmt.Errorf("open the request records: %w", err)
+	}
+	defer in.Close()
+	lines := bufio.NewScanner(in)
+	lines.Buffer(make([]byte, 64<<10), maxRecord)
+	for lines.Scan() {
+		var head struct {
+			RequestID string `json:"requestID"`
+		}
+		if json.Unmarshal(lines.Bytes(), &head) != nil || head.RequestID != id {
+			continue
+		}
+		var record any
+		if err := json.Unmarshal(lines.Bytes(), &record); err != nil {
+			return err
+		}
+		pretty, err := json.MarshalIndent(record, "", "  ")
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(p.Stdout, string(pretty))
+		return err
+	}
+	return errors.Join(lines.Err(), fmt.Errorf("no request %s in %s", id, file))
+}

@@ -1,0 +1,74 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+// Report is what whoever runs a cluster tells about it: the operator, or the built-in cluster of the laptop mode. It is the
+// whole truth each time, not a change.
+type Report struct {
+	Issuer               string        `json:"issuer"` // of the service account tokens
+	JWKS                 string        `json:"jwks"`   // the issuer's public keys, a JSON Web Key Set
+	Endpoint             string        `json:"endpoint,omitempty"`
+	CertificateAuthority string        `json:"certificateAuthority,omitempty"` // base64 of PEM
+	Version              string        `json:"version,omitempty"`              // Kubernetes, "1.36"
+	Nodes                []ReportNode  `json:"nodes"`
+	Addons               []ReportAddon `json:"addons"`
+}
+
+// ReportNode is a node of the cluster.
+type ReportNode struct {
+	Name      string `json:"name"`
+	Ready     bool   `json:"ready"`
+	Nodegroup string `json:"nodegroup,omitempty"`
+}
+
+// ReportAddon is an add-on that runs in the cluster.
+type ReportAddon struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	Healthy bool   `json:"healthy"`
+	Message string `json:"message,omitempty"`
+}
+
+// Wanted is what the control plane wants of a cluster, as of a revision.
+type Wanted struct {
+	Revision   int64          `json:"revision"`
+	Addons     []WantedAddon  `json:"addons"`
+	Nodegroups []WantedObject `json:"nodegroups"`
+}
+
+// WantedAddon is an add-on that the cluster is to run.
+type WantedAddon struct {
+	Name                string `json:"name"`
+	Version             string `json:"version"`
+	Status              string `json:"status"`
+	ConfigurationValues string `json:"configurationValues,omitempty"`
+}
+
+// WantedObject is something with a name and a status.
+type WantedObject struct {
+	Name   string `json:"name"`
+	Status string `json:"status"`
+}
+
+func clusterPath(name, sub string) string { return "/clusters/" + url.PathEscape(name) + "/" + sub }
+
+// PutClusterReport replaces what is known about a cluster.
+func (c *Client) PutClusterReport(ctx context.Context, name string, r Report) error {
+	return c.Do(ctx, http.MethodPut, clusterPath(name, "report"), r, nil)
+}
+
+// WatchCluster returns what is wanted of a cluster once it is newer than after, or after wait (at most 30 s) in any case.
+func (c *Client) WatchCluster(ctx context.Context, name string, after int64, wait time.Duration) (*Wanted, error) {
+	query := url.Values{"after": {strconv.FormatInt(after, 10)}, "waitSeconds": {strconv.Itoa(int(wait / time.Second))}}
+	var w Wanted
+	if err := c.Do(ctx, http.MethodGet, clusterPath(name, "watch")+"?"+query.Encode(), nil, &w); err != nil {
+		return nil, err
+	}
+	return &w, nil
+}

@@ -1,0 +1,80 @@
+package devcluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/podid/podid/internal/fault"
+)
+
+// socketName is the unix socket below the data folder on which the cluster answers.
+const socketName = "cluster.sock"
+
+// TokenRequest asks for a service account token that is bound to a pod, as a kubelet does with the TokenRequest API.
+type TokenRequest struct {
+	Namespace      string        `json:"namespace"`
+	ServiceAccount string        `json:"serviceAccount"`
+	Pod            string        `json:"pod"`
+	PodUID         string        `json:"podUid"`
+	Audience       string        `json:"audience"`
+	Lifetime       time.Duration `json:"lifetime"`
+}
+
+// Info is what a pod's environment is made of.
+type Info struct {
+	Cluster        string `json:"cluster"`
+	Region         string `json:"region"`
+	Endpoint       string `json:"endpoint"`       // AWS_ENDPOINT_URL
+	CredentialsURI string `json:"credentialsUri"` // AWS_CONTAINER_CREDENTIALS_FULL_URI
+	CABundle       string `json:"caBundle,omitempty"`
+}
+
+type tokenAnswer struct {
+	Token string `json:"token"`
+}
+
+// serve answers on the socket until ctx ends. The folder is 0700 and so the socket is the owner's alone.
+func (c *Cluster) serve(ctx context.Context) error {
+	path := filepath.Join(c.dir, socketName)
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("remove the socket of an earlier start: %w", err)
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "unix", path)
+	if err != nil {
+		return fmt.Errorf("listen for podid run: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /info", func(w http.ResponseWriter, _ *http.Request) { answer(w, c.info) })
+	mux.HandleFunc("POST /token", func(w http.ResponseWriter, r *http.Request) {
+		var req TokenRequest
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(&req); err != nil {
+			http.Error(w, "the request is not a TokenRequest", http.StatusBadRequest)
+			return
+		}
+		token, err := c.Token(req)
+		if err != nil {
+			http.Error(w, fault.Of(err).Public, http.StatusBadRequest)
+			return
+		}
+		answer(w, tokenAnswer{Token: token})
+	})
+	s := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
+	stop := context.AfterFunc(ctx, func() { _ = s.Close() })
+	defer stop()
+	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve podid run: %w", err)
+	}
+	return nil
+}
+
+func answer(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v) // the client is gone: nothing is left to tell
+}

@@ -1,0 +1,129 @@
+// Package server builds the control plane from a Config and runs it: state, services, listener, in one literal list.
+package server
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"time"
+
+	"github.com/podid/podid/internal/api"
+	"github.com/podid/podid/internal/arn"
+	"github.com/podid/podid/internal/iam"
+)
+
+// Config says how a control plane runs. Zero values are defaults where a comment says so.
+type Config struct {
+	// Data is the folder for everything that is kept on disk: the embedded etcd and object store, certificates, the first
+	// administrators' keys. It must be absolute; it is made with mode 0700.
+	Data string
+
+	// Listen is host:port. Port 0 picks a free one. Without TLS it must be a loopback address.
+	Listen string
+
+	// Region is the one region that this control plane serves.
+	Region string
+
+	// TLS is where the certificate comes from.
+	TLS TLS
+
+	// Etcd is an existing etcd; without endpoints one member runs in this process.
+	Etcd Etcd
+
+	// ObjectStore is an existing S3 store; without an endpoint one runs in this process.
+	ObjectStore ObjectStore
+
+	// Accounts are made at start where they are missing. The first one that ever was made manages the others.
+	Accounts []string
+
+	// Emit receives every request record, once, from any goroutine.
+	Emit func(*api.Record)
+
+	// Ready is called once, when the listener answers.
+	Ready func(Started)
+
+	Logger *slog.Logger
+	Now    func() time.Time
+
+	// Strict turns error shapes outside a service's model into panics, for tests.
+	Strict bool
+}
+
+// TLS says where the listener's certificate comes from: files, or a certificate authority of our own below Config.Data.
+// The zero value is plain HTTP, which only a loopback address may have.
+type TLS struct {
+	CertFile   string
+	KeyFile    string
+	SelfSigned bool
+	Hosts      []string // names and addresses for the self-signed certificate, besides the obvious ones
+}
+
+func (t TLS) off() bool { return t.CertFile == "" && !t.SelfSigned }
+
+// Etcd says how to reach an existing etcd.
+type Etcd struct {
+	Endpoints []string
+	TLS       *tls.Config // nil: the endpoints speak plain HTTP
+	Prefix    string      // "": podid
+}
+
+// ObjectStore says how to reach an existing S3 store.
+type ObjectStore struct {
+	Endpoint        *url.URL // nil: the embedded store
+	Region          string
+	AccessKeyID     string
+	SecretAccessKey string
+}
+
+// Started is what a running control plane tells: how to reach it, and the keys that this start made.
+type Started struct {
+	Endpoint       string          // https://host:port
+	CABundle       string          // file with the certificate authority, where the certificate is self-signed
+	Administrators []iam.AccessKey // one for each account that this start made
+}
+
+// validate reports everything that is wrong at once.
+func (c *Config) validate() error {
+	var errs []error
+	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if !filepath.IsAbs(c.Data) {
+		wrong("the data folder %q is not an absolute path", c.Data)
+	}
+	if c.Region == "" {
+		wrong("a region is needed, for example us-east-1")
+	}
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		wrong("the listen address %q is not host:port", c.Listen)
+	} else if c.TLS.off() && !loopback(host) {
+		wrong("plain HTTP is for loopback addresses only: to listen on %q give --tls-cert and --tls-key, or --tls-self-signed", host)
+	}
+	if (c.TLS.CertFile == "") != (c.TLS.KeyFile == "") {
+		wrong("--tls-cert and --tls-key go together")
+	}
+	if c.TLS.CertFile != "" && c.TLS.SelfSigned {
+		wrong("--tls-cert and --tls-self-signed exclude each other")
+	}
+	for _, a := range c.Accounts {
+		if err := arn.CheckAccount(a); err != nil {
+			wrong("account %q: %w", a, err)
+		}
+	}
+	if c.Emit == nil || c.Logger == nil || c.Now == nil {
+		wrong("Emit, Logger and Now are required")
+	}
+	return errors.Join(errs...)
+}
+
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.IsLoopback()
+}

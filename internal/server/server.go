@@ -1,0 +1,228 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/podid/podid/internal/api"
+	"github.com/podid/podid/internal/api/eksapi"
+	"github.com/podid/podid/internal/api/eksauthapi"
+	"github.com/podid/podid/internal/api/iamapi"
+	"github.com/podid/podid/internal/api/podidapi"
+	"github.com/podid/podid/internal/api/s3api"
+	"github.com/podid/podid/internal/api/stsapi"
+	"github.com/podid/podid/internal/authz"
+	"github.com/podid/podid/internal/bucket"
+	"github.com/podid/podid/internal/cluster"
+	"github.com/podid/podid/internal/credential"
+	"github.com/podid/podid/internal/fault"
+	"github.com/podid/podid/internal/iam"
+	"github.com/podid/podid/internal/objectstore"
+	"github.com/podid/podid/internal/store"
+)
+
+// Run runs a control plane until ctx ends or a part of it fails, and returns when everything is closed.
+func Run(ctx context.Context, c Config) error {
+	if err := c.validate(); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return fmt.Errorf("make the data folder: %w", err)
+	}
+	tlsConfig, bundle, err := c.certificate()
+	if err != nil {
+		return err
+	}
+	// The port is bound before the state is opened: a second podid on the same address fails before it touches anything.
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", c.Listen, err)
+	}
+	defer l.Close()
+	db, err := store.Open(ctx, c.store())
+	if err != nil {
+		return fmt.Errorf("open the state: %w", err)
+	}
+	objects, err := c.objects(ctx)
+	if err != nil {
+		return errors.Join(fmt.Errorf("open the object store: %w", err), db.Close())
+	}
+	return errors.Join(c.run(ctx, l, tlsConfig, bundle, db, objects), objects.Close(), db.Close())
+}
+
+func (c *Config) store() store.Config {
+	s := store.Config{Prefix: c.Etcd.Prefix, Logger: c.Logger}
+	if len(c.Etcd.Endpoints) > 0 {
+		s.Endpoints, s.TLS = c.Etcd.Endpoints, c.Etcd.TLS
+	} else {
+		s.Dir = filepath.Join(c.Data, "etcd")
+	}
+	for _, tables := range [][]store.Definition{iam.Schema(), cluster.Schema(), bucket.Schema(), credential.Schema()} {
+		s.Schema = append(s.Schema, tables...)
+	}
+	return s
+}
+
+func (c *Config) objects(ctx context.Context) (*objectstore.Store, error) {
+	if c.ObjectStore.Endpoint == nil {
+		return objectstore.OpenEmbedded(ctx, objectstore.EmbeddedConfig{Dir: filepath.Join(c.Data, "objects"), Now: c.Now, Logger: c.Logger})
+	}
+	s, err := objectstore.NewExternal(objectstore.ExternalConfig{
+		Endpoint: c.ObjectStore.Endpoint, Region: c.ObjectStore.Region, AccessKeyID: c.ObjectStore.AccessKeyID,
+		SecretAccessKey: c.ObjectStore.SecretAccessKey, Now: c.Now, Logger: c.Logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s, s.Probe(ctx)
+}
+
+// run wires the parts and keeps them running. It reads like the picture in docs/ARCHITECTURE.md.
+func (c *Config) run(ctx context.Context, l net.Listener, tlsConfig *tls.Config, bundle string, db *store.DB, objects *objectstore.Store) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return db.Run(ctx) })
+	g.Go(func() error { return objects.Run(ctx) })
+
+	directory, err := iam.New(iam.Config{DB: db, Now: c.Now})
+	if err != nil {
+		return err
+	}
+	ring, err := credential.NewRing(credential.RingConfig{DB: db, Now: c.Now, Logger: c.Logger})
+	if err != nil {
+		return err
+	}
+	g.Go(func() error { return ring.Run(ctx) })
+	clusters, err := cluster.New(cluster.Config{DB: db, Region: c.Region, Now: c.Now})
+	if err != nil {
+		return err
+	}
+	buckets, err := bucket.New(bucket.Config{DB: db, Region: c.Region, Now: c.Now, Store: objects, Principal: directory.HasPrincipal, Logger: c.Logger})
+	if err != nil {
+		return err
+	}
+	authorizer, err := authz.New(authz.Config{IAM: directory, Ring: ring, Now: c.Now})
+	if err != nil {
+		return err
+	}
+
+	front := api.NewFront(api.FrontConfig{
+		Region: c.Region, Authorizer: authorizer, Emit: c.Emit, Now: c.Now, Logger: c.Logger, Strict: c.Strict,
+		Services: []api.Service{
+			eksapi.New(eksapi.Config{Clusters: clusters, IAM: directory}),
+			eksauthapi.New(eksauthapi.Config{Clusters: clusters, Authorizer: authorizer, Ring: ring}),
+			iamapi.New(iamapi.Config{IAM: directory}),
+			stsapi.New(stsapi.Config{IAM: directory, Authorizer: authorizer, Ring: ring, Keys: webIdentityKeys(clusters), Now: c.Now}),
+			s3api.New(s3api.Config{Region: c.Region, Buckets: buckets, Store: objects}),
+			podidapi.New(podidapi.Config{Clusters: clusters, IAM: directory}),
+		},
+		Plain: map[string]http.Handler{
+			"/healthz": health(db),
+			"/id/":     podidapi.Discovery(clusters),
+		},
+	})
+
+	g.Go(func() error { return c.serve(ctx, l, tlsConfig, front) })
+	g.Go(func() error {
+		keys, err := c.bootstrap(ctx, directory)
+		if err != nil {
+			return err
+		}
+		if err := buckets.Reconcile(ctx); err != nil {
+			return fmt.Errorf("reconcile the buckets with the object store: %w", err)
+		}
+		if c.Ready != nil {
+			c.Ready(Started{Endpoint: c.endpoint(l, tlsConfig), CABundle: bundle, Administrators: keys})
+		}
+		return nil
+	})
+	if err := g.Wait(); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// bootstrap makes the accounts that are missing. Of several replicas that start at once, one makes each account.
+func (c *Config) bootstrap(ctx context.Context, directory *iam.Directory) ([]iam.AccessKey, error) {
+	var made []iam.AccessKey
+	for _, account := range c.Accounts {
+		key, err := directory.Bootstrap(ctx, account, "")
+		switch {
+		case errors.Is(err, fault.Exists):
+			continue
+		case err != nil:
+			return nil, fmt.Errorf("make account %s: %w", account, err)
+		}
+		made = append(made, key)
+	}
+	return made, nil
+}
+
+// Timeouts of the listener. Bodies have none of their own: a slow upload is legal, and S3 clients make them.
+const (
+	headerTimeout  = 10 * time.Second
+	idleTimeout    = 2 * time.Minute
+	maxHeaderBytes = 64 << 10
+	drainTimeout   = 10 * time.Second
+)
+
+// serve answers until ctx ends, then lets requests that are under way finish for a while.
+func (c *Config) serve(ctx context.Context, l net.Listener, tlsConfig *tls.Config, h http.Handler) error {
+	s := &http.Server{
+		Handler: h, TLSConfig: tlsConfig, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog: slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
+	}
+	drained := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(drained)
+		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+		defer cancel()
+		if s.Shutdown(limit) != nil {
+			_ = s.Close() // what is still open after the drain is cut
+		}
+	})
+	var err error
+	if tlsConfig != nil {
+		err = s.ServeTLS(l, "", "")
+	} else {
+		err = s.Serve(l)
+	}
+	if stop() {
+		return fmt.Errorf("serve: %w", err)
+	}
+	<-drained
+	return nil
+}
+
+// endpoint is the URL under which this listener is reached from this machine.
+func (c *Config) endpoint(l net.Listener, tlsConfig *tls.Config) string {
+	scheme := "http"
+	if tlsConfig != nil {
+		scheme = "https"
+	}
+	host, _, _ := net.SplitHostPort(c.Listen)
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
+		host = "localhost"
+	}
+	return scheme + "://" + net.JoinHostPort(host, port)
+}
+
+func health(db *store.DB) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if err := db.Healthy(); err != nil {
+			http.Error(w, "the state is not followed", http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = w.Write([]byte("ok\n")) // the prober is gone: nothing is left to tell
+	})
+}
