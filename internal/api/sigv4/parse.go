@@ -197,18 +197,18 @@ func requestDate(h http.Header) (text string, basic bool) {
 }
 
 func (a *Authorization) setDate(text string, basic bool) error {
-	t, err := time.Parse(timeLayout, text)
-	if err != nil && !basic {
+	var t time.Time
+	var err error
+	if basic || len(text) == len(timeLayout) {
+		t, err = time.Parse(timeLayout, text)
+	} else {
 		t, err = http.ParseTime(text)
 	}
-	if err != nil || t.Year() < 1 || t.Year() > 9999 {
+	if err != nil || basic && len(text) != len(timeLayout) || t.Year() < 1 { // time.Parse allows fractions
 		return malformed("The request's date must be a valid X-Amz-Date of the form YYYYMMDD'T'HHMMSS'Z' or a valid Date header")
 	}
 	a.Date = t.UTC()
-	a.stamp = text
-	if len(text) != len(timeLayout) {
-		a.stamp = a.Date.Format(timeLayout)
-	}
+	a.stamp = a.Date.Format(timeLayout)
 	return nil
 }
 

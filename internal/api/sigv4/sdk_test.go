@@ -363,3 +363,21 @@ func TestParse(t *testing.T) {
 		t.Errorf("unsigned request: %v, %v", a, err)
 	}
 }
+
+func BenchmarkVerify(b *testing.B) {
+	for _, service := range []string{"s3", "eks"} {
+		b.Run(service, func(b *testing.B) {
+			r := request(b, service, "GET", "/bucket/folder/key?list-type=2&prefix=a%2Fb", "", nil)
+			b.ReportAllocs()
+			for b.Loop() {
+				a, err := sigv4.Parse(r)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if err := a.Verify(r, secret, now); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
