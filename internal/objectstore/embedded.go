@@ -157,7 +157,10 @@ func openEmbedded(ctx context.Context, c EmbeddedConfig) (_ *Store, err error) {
 			KeepAlive:         true,
 			DisableACLs:       true,
 			IAMService:        auth.NewIAMServiceSingle(root), // its own choice would announce itself on standard output
-			S3Options:         []s3api.Option{s3api.WithOnListen(func() { close(listening) })},
+			S3Options: []s3api.Option{
+				s3api.WithOnListen(func() { close(listening) }),
+				s3api.WithMiddleware("/", refuseCutBody),
+			},
 		})
 	}()
 	e.closeOnce = sync.OnceValue(e.shut)

@@ -290,10 +290,55 @@ func TestBody_failureStoresNothing(t *testing.T) {
 				t.Errorf("error is %v", err)
 			}
 			if l := r.list(); len(l.Contents) != 0 {
-				t.Errorf("stored: %q", l.keys())
+				t.Errorf("stored: %q, %d bytes", l.keys(), len(r.get("k").body))
 			}
 			r.mustPut("k", "fine") // over whatever connection is next
 		})
+	}
+}
+
+// The store itself has to notice that a body broke off, else it keeps a part of an object whose signature was never proven.
+func TestBody_cutOffStoresNothing(t *testing.T) {
+	t.Parallel()
+	const size = 1 << 20
+	for _, n := range []int64{0, 1, size / 2, size - 1} {
+		r := newRig(t)
+		begun := r.do(objectstore.Request{Method: "POST", Key: "parts", Query: url.Values{"uploads": {""}}})
+		var upload struct{ UploadId string }
+		if err := xml.Unmarshal([]byte(begun.body), &upload); err != nil {
+			t.Fatal(err)
+		}
+		part := url.Values{"partNumber": {"1"}, "uploadId": {upload.UploadId}}
+		for key, query := range map[string]url.Values{"whole": nil, "parts": part} {
+			status, err := r.s.Cut(t.Context(), objectstore.Request{
+				Method: "PUT", Bucket: r.bucket, Key: key, Query: query, Body: strings.NewReader(strings.Repeat("x", size)), ContentLength: size,
+			}, n)
+			if err == nil && status < 400 {
+				t.Errorf("%s after %d bytes: %d", key, n, status)
+			}
+		}
+		if l := r.list(); len(l.Contents) != 0 {
+			t.Errorf("after %d bytes, stored: %q", n, l.keys())
+		}
+		if a := r.do(objectstore.Request{Method: "GET", Key: "parts", Query: url.Values{"uploadId": {upload.UploadId}}}); strings.Contains(a.body, "<Part>") {
+			t.Errorf("after %d bytes, there is a part: %s", n, a.body)
+		}
+	}
+}
+
+// A store that refuses a long upload hangs up before all of it was sent; its reason must not be lost.
+func TestBody_refusedEarly(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.mustPut("k", "1")
+	const size = 8 << 20
+	for range 20 {
+		a := r.do(objectstore.Request{
+			Method: "PUT", Key: "k", Header: http.Header{"If-None-Match": {"*"}}, Body: strings.NewReader(strings.Repeat("x", size)), ContentLength: size,
+		})
+		if a.status != 412 {
+			t.Fatalf("put: %+v", a)
+		}
 	}
 }
 

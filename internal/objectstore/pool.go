@@ -2,9 +2,11 @@ package objectstore
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -38,6 +40,14 @@ type idleConn struct {
 func newPool(t *http.Transport, scheme, address string, now func() time.Time) *pool {
 	if t.DialContext == nil {
 		t.DialContext = (&net.Dialer{Timeout: dialTimeout}).DialContext
+	}
+	dial := t.DialContext
+	t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return &patientConn{Conn: c}, nil
 	}
 	t.TLSHandshakeTimeout = dialTimeout
 	t.ResponseHeaderTimeout = headerTimeout
@@ -114,3 +124,33 @@ func (p *pool) close() {
 	}
 	p.idle = nil
 }
+
+// patientConn does not report a failed write, but lets the next read tell what happened. A store that refuses a long upload answers and hangs
+// up while we still write; net/http would give up at the failed write and lose the answer that says why.
+type patientConn struct {
+	net.Conn
+	broken atomic.Bool
+}
+
+// Write writes, or drops what can no longer be written.
+func (c *patientConn) Write(p []byte) (int, error) {
+	if !c.broken.Load() {
+		n, err := c.Conn.Write(p)
+		if err == nil || errors.Is(err, net.ErrClosed) {
+			return n, err
+		}
+		c.broken.Store(true)
+	}
+	return len(p), nil
+}
+
+// Read reads what the peer has sent. A connection that cannot be written to ends with it.
+func (c *patientConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if err != nil && c.broken.Load() {
+		err = errors.Join(errHungUp, err)
+	}
+	return n, err
+}
+
+var errHungUp = errors.New("the store hung up while it was written to")
