@@ -24,6 +24,12 @@ const (
 	Leeway = 30 * time.Second
 )
 
+// The causes, for errors.Is, of two refusals that services word in their own way.
+var (
+	ErrAudience   = errors.New("the token is for another audience")
+	ErrUnknownKey = errors.New("the token's key is not in the key set")
+)
+
 // Expect is what a token must fit. All of it is required: an empty member fits no token.
 type Expect struct {
 	Issuer    string
@@ -62,9 +68,9 @@ func Verify(token string, keys *KeySet, expect Expect) (*Claims, error) {
 	if err := verifySignature(jws, keys, claims); err != nil {
 		return nil, err
 	}
-	if !slices.ContainsFunc(expect.Audiences, func(want string) bool { return want != "" && slices.Contains(claims.Audience, want) }) {
+	if !claims.meantFor(expect.Audiences) {
 		return nil, refused("token audience is %s, expected %s (%s)",
-			quote(claims.Audience...), quote(expect.Audiences...), claims.names())
+			quote(claims.Audience...), quote(expect.Audiences...), claims.names()).Because(ErrAudience)
 	}
 	if err := claims.checkTime(expect.Now); err != nil {
 		return nil, err
@@ -119,9 +125,11 @@ func verifySignature(jws *jose.JSONWebSignature, keys *KeySet, claims *Claims) e
 	k := keys.find(h.KeyID)
 	switch {
 	case k == nil && h.KeyID == "":
-		return refused("token names no key (kid), and the key set of its issuer does not have exactly one (%s)", claims.names())
+		return refused("token names no key (kid), and the key set of its issuer does not have exactly one (%s)",
+			claims.names()).Because(ErrUnknownKey)
 	case k == nil:
-		return refused("token is signed with key %.64q, which is not in the key set of its issuer (%s)", h.KeyID, claims.names())
+		return refused("token is signed with key %.64q, which is not in the key set of its issuer (%s)",
+			h.KeyID, claims.names()).Because(ErrUnknownKey)
 	case !slices.Contains(k.algorithms, jose.SignatureAlgorithm(h.Algorithm)):
 		return refused("token is signed with algorithm %s, which key %.64q is not for (%s)", h.Algorithm, k.KeyID, claims.names())
 	}
@@ -129,6 +137,10 @@ func verifySignature(jws *jose.JSONWebSignature, keys *KeySet, claims *Claims) e
 		return refused("token signature is not valid for key %.64q of its issuer (%s)", k.KeyID, claims.names()).Because(err)
 	}
 	return nil
+}
+
+func (c *Claims) meantFor(audiences []string) bool {
+	return slices.ContainsFunc(audiences, func(want string) bool { return want != "" && slices.Contains(c.Audience, want) })
 }
 
 // checkTime checks that now lies in the token's lifetime.

@@ -289,8 +289,16 @@ func TestVerifyKeyRotation(t *testing.T) {
 	token := podToken(t, first, nil)
 	_, err = oidc.Verify(token, second.KeySet(), expect)
 	refusal(t, err, fault.Unauthenticated, "token", token)
+	if !errors.Is(err, oidc.ErrUnknownKey) {
+		t.Errorf("cause of %v is not ErrUnknownKey", err)
+	}
 	_, err = oidc.Verify(token, nil, expect)
 	refusal(t, err, fault.Unauthenticated, "token", token)
+	e := expect
+	e.Audiences = []string{"", "sts.amazonaws.com"}
+	if _, err = oidc.Verify(token, first.KeySet(), e); !errors.Is(err, oidc.ErrAudience) {
+		t.Errorf("cause of %v is not ErrAudience", err)
+	}
 }
 
 // oneKey makes a signer without a key id and the key set that goes with it.
