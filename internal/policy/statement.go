@@ -24,7 +24,7 @@ func (s *statement) matchesPrincipal(r *Request, bounded bool) level {
 		return s.principals.names(r)
 	case s.deny && bounded:
 		return levelDirect
-	case s.principals.exempts(r):
+	case s.deny && s.principals.exempts(r), !s.deny && s.principals.names(r) != levelNone:
 		return levelNone
 	}
 	return levelDirect

@@ -30,6 +30,7 @@ const (
 	textVersion       = "Policy document must be version 2012-10-17 or greater."
 	textLegacy        = "The policy failed legacy parsing"
 	textSid           = "Statement IDs (SID) in a single policy must be unique."
+	textSidAlphabet   = "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*"
 	textNoAction      = "Policy statement must contain actions."
 	textNoResource    = "Policy statement must contain resources."
 	textPrincipal     = "Policy document should not specify a principal."
@@ -40,12 +41,11 @@ const (
 	textTrustAction   = "AssumeRole policy may only specify STS AssumeRole actions."
 	textBadPrincipal  = "Invalid principal in policy"
 
-	textBucketJSON      = "Policies must be valid JSON and the first byte must be '{'"
-	textBucketMissing   = "Missing required field " // + the element
-	textBucketResource  = "Policy has invalid resource"
-	textBucketAction    = "Policy has invalid action"
-	textBucketMismatch  = "Action does not apply to any resource(s) in statement"
-	textBucketCondition = "Policy has an invalid condition key"
+	textBucketJSON     = "Policies must be valid JSON and the first byte must be '{'"
+	textBucketMissing  = "Missing required field " // + the element
+	textBucketResource = "Policy has invalid resource"
+	textBucketAction   = "Policy has invalid action"
+	textBucketMismatch = "Action does not apply to any resource(s) in statement"
 )
 
 func syntaxAt(text string, pos int, message, detail string) *SyntaxError {

@@ -153,8 +153,8 @@ func (v *validator) sids() *SyntaxError {
 		if sid.text == "" {
 			continue
 		}
-		if v.kind != Bucket && strings.ContainsFunc(sid.text, notAlphanumeric) {
-			return v.fail(sid.pos, textSyntax, "a Sid consists of letters and digits")
+		if v.why == writing && v.kind != Bucket && strings.ContainsFunc(sid.text, notAlphanumeric) {
+			return v.fail(sid.pos, textSidAlphabet, "")
 		}
 		if seen[sid.text] {
 			return v.fail(sid.pos, textSid, strconv.Quote(sid.text)+" twice")
@@ -186,7 +186,7 @@ func (v *validator) actions(s *draftStatement) *SyntaxError {
 			}
 			return err
 		}
-		if v.kind == Trust && !trustAction(a.text) {
+		if v.kind == Trust && v.why == writing && !trustAction(a.text) {
 			return v.fail(a.pos, textTrustAction, strconv.Quote(a.text)+" assumes no role")
 		}
 	}

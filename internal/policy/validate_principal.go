@@ -23,7 +23,7 @@ func (v *validator) principal(s *draftStatement) *SyntaxError {
 		return v.fail(s.pos, textSyntax, "no Principal")
 	case p.not && v.kind != Bucket:
 		return v.fail(p.pos, textSyntax, "NotPrincipal is for resource policies")
-	case p.not && s.effect.text == "Allow":
+	case p.not && s.effect.text == "Allow" && v.why == writing:
 		return v.fail(p.pos, textBadPrincipal, "NotPrincipal with Allow would include anonymous callers")
 	}
 	for _, e := range p.entries {
