@@ -1,0 +1,143 @@
+package iamapi
+
+import (
+	"context"
+	"errors"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+
+	"github.com/podid/podid/internal/api"
+	"github.com/podid/podid/internal/arn"
+	"github.com/podid/podid/internal/fault"
+	"github.com/podid/podid/internal/iam"
+	"github.com/podid/podid/internal/policy"
+)
+
+// spec: pod-identity.md 6.2
+func (s *service) addProviders(t *api.Typed) {
+	t.Operations = append(t.Operations,
+		api.Op(with(call(s.createProvider, s.newProvider, "Url"),
+			func(_ *api.Call, in *sdk.CreateOpenIDConnectProviderInput, keys *policy.Context) {
+				requestKeys(keys, nil, in.Tags)
+			})),
+		api.Op(call(s.getProvider, s.provider, "OpenIDConnectProviderArn")),
+		api.Op(call(s.listProviders, account)),
+		api.Op(call(s.deleteProvider, s.provider, "OpenIDConnectProviderArn")),
+		api.Op(call(s.addClientID, s.provider, "OpenIDConnectProviderArn", "ClientID")),
+		api.Op(call(s.removeClientID, s.provider, "OpenIDConnectProviderArn", "ClientID")),
+		api.Op(call(s.updateThumbprint, s.provider, "OpenIDConnectProviderArn")),
+	)
+}
+
+// newProvider is the provider that a request wants to make; a URL that is none is refused by the call itself.
+func (s *service) newProvider(c *api.Call, in any) api.Resource {
+	host, err := iam.ProviderHost(text(in, "Url"))
+	if err != nil {
+		return api.Resource{}
+	}
+	return api.Resource{ARN: arn.OIDCProvider(c.Account(), host), Account: c.Account()}
+}
+
+// provider is the provider that the member OpenIDConnectProviderArn names.
+func (s *service) provider(_ *api.Call, in any) api.Resource {
+	providerARN := text(in, "OpenIDConnectProviderArn")
+	r := named(providerARN)
+	if p, err := s.iam.GetProvider(providerARN); err == nil {
+		r.Tags = p.Tags
+	}
+	return r
+}
+
+func (s *service) createProvider(
+	ctx context.Context, c *api.Call, in *sdk.CreateOpenIDConnectProviderInput,
+) (*sdk.CreateOpenIDConnectProviderOutput, error) {
+	host, err := iam.ProviderHost(aws.ToString(in.Url))
+	if err != nil {
+		return nil, err
+	}
+	tags, err := tagsOf(in.Tags)
+	if err != nil {
+		return nil, err
+	}
+	if len(tags) > 0 {
+		err := c.Authorize("iam:TagOpenIDConnectProvider", s.newProvider(c, in), func(keys *policy.Context) { api.TagKeys(keys, tags) })
+		if err != nil {
+			return nil, err
+		}
+	}
+	p, err := s.iam.CreateProvider(ctx, iam.Provider{
+		Account: c.Account(), Host: host, ClientIDs: in.ClientIDList, Thumbprints: in.ThumbprintList, Tags: tags,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &sdk.CreateOpenIDConnectProviderOutput{OpenIDConnectProviderArn: aws.String(p.ARN()), Tags: wireTags(p.Tags)}, nil
+}
+
+func (s *service) getProvider(
+	_ context.Context, _ *api.Call, in *sdk.GetOpenIDConnectProviderInput,
+) (*sdk.GetOpenIDConnectProviderOutput, error) {
+	p, err := s.iam.GetProvider(aws.ToString(in.OpenIDConnectProviderArn))
+	if err != nil {
+		return nil, err
+	}
+	return &sdk.GetOpenIDConnectProviderOutput{
+		Url: aws.String(p.Host), ClientIDList: listOf(p.ClientIDs), ThumbprintList: listOf(p.Thumbprints),
+		CreateDate: aws.Time(p.CreatedAt), Tags: wireTags(p.Tags),
+	}, nil
+}
+
+// listOf is a list that is in the answer even when it is empty.
+func listOf(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}
+
+func (s *service) listProviders(
+	_ context.Context, c *api.Call, _ *sdk.ListOpenIDConnectProvidersInput,
+) (*sdk.ListOpenIDConnectProvidersOutput, error) {
+	list := []types.OpenIDConnectProviderListEntry{}
+	for p := range s.iam.AllProviders(c.Account()) {
+		list = append(list, types.OpenIDConnectProviderListEntry{Arn: aws.String(p.ARN())})
+	}
+	return &sdk.ListOpenIDConnectProvidersOutput{OpenIDConnectProviderList: list}, nil
+}
+
+// deleteProvider deletes; what is not there is deleted already, as AWS documents this call.
+func (s *service) deleteProvider(
+	ctx context.Context, _ *api.Call, in *sdk.DeleteOpenIDConnectProviderInput,
+) (*sdk.DeleteOpenIDConnectProviderOutput, error) {
+	err := s.iam.DeleteProvider(ctx, aws.ToString(in.OpenIDConnectProviderArn))
+	if errors.Is(err, fault.NotFound) {
+		err = nil
+	}
+	return &sdk.DeleteOpenIDConnectProviderOutput{}, err
+}
+
+func (s *service) addClientID(
+	ctx context.Context, _ *api.Call, in *sdk.AddClientIDToOpenIDConnectProviderInput,
+) (*sdk.AddClientIDToOpenIDConnectProviderOutput, error) {
+	return &sdk.AddClientIDToOpenIDConnectProviderOutput{},
+		s.iam.AddClientID(ctx, aws.ToString(in.OpenIDConnectProviderArn), aws.ToString(in.ClientID))
+}
+
+func (s *service) removeClientID(
+	ctx context.Context, _ *api.Call, in *sdk.RemoveClientIDFromOpenIDConnectProviderInput,
+) (*sdk.RemoveClientIDFromOpenIDConnectProviderOutput, error) {
+	return &sdk.RemoveClientIDFromOpenIDConnectProviderOutput{},
+		s.iam.RemoveClientID(ctx, aws.ToString(in.OpenIDConnectProviderArn), aws.ToString(in.ClientID))
+}
+
+func (s *service) updateThumbprint(
+	ctx context.Context, _ *api.Call, in *sdk.UpdateOpenIDConnectProviderThumbprintInput,
+) (*sdk.UpdateOpenIDConnectProviderThumbprintOutput, error) {
+	_, err := s.iam.UpdateProvider(ctx, aws.ToString(in.OpenIDConnectProviderArn), func(p *iam.Provider) error {
+		p.Thumbprints = in.ThumbprintList
+		return nil
+	})
+	return &sdk.UpdateOpenIDConnectProviderThumbprintOutput{}, err
+}
