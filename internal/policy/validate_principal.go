@@ -26,6 +26,9 @@ func (v *validator) principal(s *draftStatement) *SyntaxError {
 	case p.not && s.effect.text == "Allow" && v.why == writing:
 		return v.fail(p.pos, textBadPrincipal, "NotPrincipal with Allow would include anonymous callers")
 	}
+	if v.kind == RCP && v.why == writing && s.effect.text == "Allow" && !s.fullAccess() {
+		return v.fail(s.effect.pos, textSyntax, "a resource control policy allows everything or nothing")
+	}
 	for _, e := range p.entries {
 		if v.kind == RCP && e.typ != "*" {
 			return v.fail(e.pos, textBadPrincipal, `the principal of a resource control policy is "*"`)
@@ -35,6 +38,12 @@ func (v *validator) principal(s *draftStatement) *SyntaxError {
 		}
 	}
 	return nil
+}
+
+// fullAccess reports whether the statement is that of the managed policy RCPFullAWSAccess.
+func (s *draftStatement) fullAccess() bool {
+	return !s.notAction && !s.notResource && len(s.conditions) == 0 &&
+		len(s.actions) == 1 && s.actions[0].text == "*" && len(s.resources) == 1 && s.resources[0].text == "*"
 }
 
 func validEntry(e draftEntry) bool {
