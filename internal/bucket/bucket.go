@@ -54,16 +54,8 @@ type PublicAccessBlock struct {
 	RestrictPublicBuckets bool `json:"restrictPublicBuckets"` // a public policy opens the bucket to its own account only
 }
 
-// Document is the bucket's policy, compiled; nil: it has none.
-func (b *Bucket) Document() *policy.Document {
-	if b.Policy == nil {
-		return nil
-	}
-	return b.Policy.As(policy.Bucket)
-}
-
 // Public reports whether the bucket's policy is public. spec: iam-policy.md 11.4
-func (b *Bucket) Public() bool { return b.Policy != nil && b.Document().Public() }
+func (b *Bucket) Public() bool { return b.Policy != nil && b.Policy.As(policy.Bucket).Public() }
 
 // RestrictsPublic reports whether only the owner's account and services may use the bucket, whatever its policy says.
 func (b *Bucket) RestrictsPublic() bool {
