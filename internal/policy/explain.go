@@ -127,10 +127,8 @@ func (l level) String() string {
 }
 
 func (d *Document) ref(s *statement, l Layer, name string) StatementRef {
-	at := d.statementAt(s.index)
-	ref := StatementRef{
-		Layer: l, Document: name, Effect: "Allow", Sid: s.sid, Index: s.index, Line: at.Line, Column: at.Column, document: d,
-	}
+	ref := StatementRef{Layer: l, Document: name, Effect: "Allow", Sid: s.sid, Index: s.index, document: d}
+	ref.Line, ref.Column = place(d.text, s.pos)
 	if s.deny {
 		ref.Effect = "Deny"
 	}

@@ -107,19 +107,8 @@ func (d *Document) Err() error {
 	return d.broken
 }
 
-// Statement describes one statement of a document for people.
-type Statement struct {
-	Sid          string `json:"sid,omitempty"`
-	Index        int    `json:"index"` // from zero
-	Line, Column int
-}
-
 // Len is the number of statements.
 func (d *Document) Len() int { return len(d.statements) }
 
-// statementAt says where statement i stands.
-func (d *Document) statementAt(i int) Statement {
-	s := &d.statements[i]
-	line, column := place(d.text, s.pos)
-	return Statement{Sid: s.sid, Index: i, Line: line, Column: column}
-}
+// Sid is the Sid of statement i, or empty.
+func (d *Document) Sid(i int) string { return d.statements[i].sid }

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"encoding/hex"
-	"strconv"
 	"strings"
 
 	"github.com/podid/podid/internal/arn"
@@ -92,16 +91,4 @@ func uniqueID(s string) bool {
 		return false
 	}
 	return !strings.ContainsFunc(s, notAlphanumeric)
-}
-
-// Principal is one entry of a document's Principal or NotPrincipal elements.
-type Principal struct {
-	Type  string // AWS, Service, Federated, CanonicalUser; "*" for the bare star
-	Value string
-	Not   bool // listed in NotPrincipal
-}
-
-// Refused is the failure to be reported when p, an entry of a document that was parsed, names nobody who exists.
-func (p Principal) Refused() *SyntaxError {
-	return &SyntaxError{Message: textBadPrincipal + `: "` + p.Type + `":` + strconv.Quote(p.Value), Line: 1, Column: 1}
 }
