@@ -71,7 +71,7 @@ func (a *Authorizer) Assume(q Assumption) (credential.Session, error) {
 	}
 	role, ok := a.findRole(q.RoleARN)
 	if !ok {
-		return credential.Session{}, q.noSuchRole()
+		return credential.Session{}, a.noSuchRole(q, tags, transitive)
 	}
 	for _, action := range q.actions(len(tags) > 0) {
 		if err := a.mayAssume(q, action, role, tags, transitive); err != nil {
@@ -157,12 +157,22 @@ func (q *Assumption) assumeKeys(k *policy.Context, tags map[string]string, trans
 	}
 }
 
-// noSuchRole is the refusal for a role that is not there. It has the words of a silent trust policy.
-func (q *Assumption) noSuchRole() error {
-	return fault.New(fault.Denied, "role",
-		"User: %s is not authorized to perform: %s on resource: %s because no role trust policy allows the %s action",
-		q.Caller.Principal.ARN, q.Action, q.RoleARN, q.Action).
-		Because(fmt.Errorf("there is no role %s", q.RoleARN))
+// trustsNobody is a trust policy that lets nobody in: no caller is this service.
+var trustsNobody = policy.NewSource(`{"Version":"2012-10-17","Statement":{"Effect":"Allow",` +
+	`"Principal":{"Service":"nobody.invalid"},"Action":"sts:AssumeRole"}}`)
+
+// noSuchRole is the refusal for a role that is not there: that of a role in its place whose trust policy is silent, to the letter.
+func (a *Authorizer) noSuchRole(q Assumption, tags map[string]string, transitive []string) error {
+	name, err := arn.ParseRole(q.RoleARN)
+	if err != nil {
+		return err // checked before
+	}
+	silent := &iam.Role{Account: name.Account, Path: name.Path, Name: name.Name, Trust: trustsNobody}
+	err = a.mayAssume(q, q.Action, silent, tags, transitive)
+	if err == nil {
+		err = fault.New(fault.Denied, "role", "The role may not be assumed")
+	}
+	return fault.Of(err).Because(fmt.Errorf("there is no role %s", q.RoleARN))
 }
 
 // inherited are the tags that a calling session hands on.
