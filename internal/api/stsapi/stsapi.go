@@ -1,0 +1,139 @@
+// Package stsapi serves STS: sessions of roles, and who a caller is, over the Query protocol.
+//
+// It owns what is STS's own on the wire. Whether a role may be assumed is decided in package authz; what the session turns into
+// is package credential's. A web identity is proven here first: provider, key set, token, in this order, and nothing about a
+// role is said to anybody whose token is not proven.
+//
+// spec: pod-identity.md 6.4, 6.5; iam-policy.md 7
+package stsapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/aws-sdk-go-v2/service/sts/types"
+
+	"github.com/podid/podid/internal/api"
+	"github.com/podid/podid/internal/authz"
+	"github.com/podid/podid/internal/credential"
+	"github.com/podid/podid/internal/fault"
+	"github.com/podid/podid/internal/iam"
+	"github.com/podid/podid/internal/oidc"
+)
+
+// Config is what the service needs; every field is required.
+type Config struct {
+	IAM        *iam.Directory
+	Authorizer *authz.Authorizer
+	Ring       *credential.Ring
+
+	// Keys finds the keys of an issuer (a URL) whose tokens an account trusts. It fails with fault.NotFound when nobody
+	// published any, and with fault.Unavailable when they cannot be had at the moment.
+	Keys func(ctx context.Context, account, issuer string) (*oidc.KeySet, error)
+}
+
+// New makes the service.
+func New(c Config) (*api.Typed, error) {
+	if c.IAM == nil || c.Authorizer == nil || c.Ring == nil || c.Keys == nil {
+		return nil, errors.New("stsapi: IAM, Authorizer, Ring and Keys are required")
+	}
+	s := &service{c}
+	t := &api.Typed{
+		SigningName: "sts",
+		EventSource: "sts.amazonaws.com",
+		Protocol:    api.Query{Namespace: "https://sts.amazonaws.com/doc/2011-06-15/", Version: "2011-06-15"},
+		Faults:      faults,
+	}
+	t.Operations = append(t.Operations,
+		// Both ask the authorizer themselves: trust policy, tags and source identity are questions of their own.
+		api.Op(api.Operation[sdk.AssumeRoleInput, sdk.AssumeRoleOutput]{
+			Name: "AssumeRole", Check: checkAssumeRole, Run: s.assumeRole,
+		}),
+		api.Op(api.Operation[sdk.AssumeRoleWithWebIdentityInput, sdk.AssumeRoleWithWebIdentityOutput]{
+			Name: "AssumeRoleWithWebIdentity", Check: checkWebIdentity, Run: s.assumeRoleWithWebIdentity, Unsigned: true,
+		}),
+		// Whoever can sign may know who it is, whatever its policies say.
+		api.Op(api.Operation[sdk.GetCallerIdentityInput, sdk.GetCallerIdentityOutput]{
+			Name: "GetCallerIdentity", Run: s.getCallerIdentity, ReadOnly: true,
+		}),
+		api.Op(api.Operation[sdk.GetAccessKeyInfoInput, sdk.GetAccessKeyInfoOutput]{
+			Name: "GetAccessKeyInfo", Action: "sts:GetAccessKeyInfo", Check: checkAccessKeyInfo, Run: s.getAccessKeyInfo, ReadOnly: true,
+		}),
+	)
+	return t, nil
+}
+
+type service struct{ Config }
+
+// faults is how STS words each way to fail. spec: pod-identity.md 6.4, 6.5
+var faults = api.Faults{
+	{Kind: fault.Denied, Subject: "role", Shape: api.Shape{Code: "AccessDenied", Status: http.StatusForbidden}},
+	{Kind: fault.Invalid, Subject: "policy document", Shape: api.Shape{Code: "MalformedPolicyDocument", Status: http.StatusBadRequest}},
+	{Kind: fault.Limit, Subject: "session policy", Shape: api.Shape{Code: "PackedPolicyTooLarge", Status: http.StatusBadRequest}},
+	{Kind: fault.Limit, Subject: "session", Shape: api.Shape{Code: "PackedPolicyTooLarge", Status: http.StatusBadRequest}},
+	{Kind: fault.NotFound, Subject: "provider", Shape: api.Shape{Code: "InvalidIdentityToken", Status: http.StatusBadRequest}},
+	{Kind: fault.Invalid, Subject: "token", Shape: api.Shape{Code: "InvalidIdentityToken", Status: http.StatusBadRequest}},
+	{Kind: fault.Unauthenticated, Subject: "token", Shape: api.Shape{Code: "InvalidIdentityToken", Status: http.StatusBadRequest}},
+	{Kind: fault.Expired, Subject: "token", Shape: api.Shape{Code: "ExpiredTokenException", Status: http.StatusBadRequest}},
+	{Kind: fault.Unavailable, Subject: "provider", Shape: api.Shape{Code: "IDPCommunicationError", Status: http.StatusBadRequest}},
+	{Kind: fault.NotFound, Subject: "access key", Shape: api.Shape{Code: "ValidationError", Status: http.StatusBadRequest}},
+}
+
+func (s *service) getCallerIdentity(
+	_ context.Context, c *api.Call, _ *sdk.GetCallerIdentityInput,
+) (*sdk.GetCallerIdentityOutput, error) {
+	p := c.Caller.Principal
+	return &sdk.GetCallerIdentityOutput{Account: aws.String(p.Account), Arn: aws.String(p.ARN), UserId: aws.String(p.ID)}, nil
+}
+
+// getAccessKeyInfo tells whose key an id is. Sessions are not kept anywhere, so of those only the caller's own is known.
+func (s *service) getAccessKeyInfo(
+	_ context.Context, c *api.Call, in *sdk.GetAccessKeyInfoInput,
+) (*sdk.GetAccessKeyInfoOutput, error) {
+	id := aws.ToString(in.AccessKeyId)
+	if id == c.Caller.AccessKeyID {
+		return &sdk.GetAccessKeyInfoOutput{Account: aws.String(c.Account())}, nil
+	}
+	if key, ok := s.IAM.FindAccessKey(id); ok {
+		return &sdk.GetAccessKeyInfoOutput{Account: aws.String(key.Account)}, nil
+	}
+	return nil, fault.New(fault.NotFound, "access key", "The access key %s is not known here", id)
+}
+
+// mint turns a session into credentials and notes it on the record.
+func (s *service) mint(ctx context.Context, c *api.Call, session credential.Session) (*types.Credentials, error) {
+	made, err := s.Ring.Mint(ctx, session)
+	if err != nil {
+		return nil, err
+	}
+	c.Record.AdditionalData.Credential = session.Principal.ARN
+	return &types.Credentials{
+		AccessKeyId: aws.String(made.AccessKeyID), SecretAccessKey: aws.String(made.SecretAccessKey),
+		SessionToken: aws.String(made.SessionToken), Expiration: aws.Time(made.Expiration),
+	}, nil
+}
+
+func assumedRoleUser(session credential.Session) *types.AssumedRoleUser {
+	return &types.AssumedRoleUser{Arn: aws.String(session.Principal.ARN), AssumedRoleId: aws.String(session.Principal.ID)}
+}
+
+// tokenSize is the length of a session token and its share of the longest one, in percent.
+func tokenSize(c *types.Credentials) (size, percent *int32) {
+	n := len(*c.SessionToken)
+	return aws.Int32(int32(n)), //nolint:gosec // at most MaxTokenLength
+		aws.Int32(int32((100*n + credential.MaxTokenLength - 1) / credential.MaxTokenLength)) //nolint:gosec // at most 100
+}
+
+func seconds(n *int32) time.Duration { return time.Duration(aws.ToInt32(n)) * time.Second }
+
+// optional is nil for an empty text: the member is left out of the answer.
+func optional(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return aws.String(text)
+}
