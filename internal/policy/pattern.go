@@ -42,7 +42,8 @@ type pattern struct {
 	variables bool
 	text      string // see shape; for shapeGeneral the leading literal
 	tokens    []token
-	least     int // bytes that every match has at least
+	automaton *automaton // instead of tokens where those would be slow
+	least     int        // bytes that every match has at least
 	source    string
 }
 
@@ -85,7 +86,7 @@ func compilePattern(source string, d dialect) (pattern, error) {
 	case len(tokens) == 2 && tokens[0].kind == star && tokens[1].kind == literal:
 		p.shape, p.text = shapeSuffix, tokens[1].text
 	default:
-		p.shape, p.tokens = shapeGeneral, tokens
+		p.shape, p.tokens, p.automaton = shapeGeneral, tokens, newAutomaton(tokens)
 		if tokens[0].kind == literal {
 			p.text = tokens[0].text
 		}
@@ -176,6 +177,9 @@ func (p *pattern) match(text string, c *Context) (ok, resolved bool) {
 	}
 	if len(text) < p.least || !strings.HasPrefix(text, p.text) {
 		return false, true
+	}
+	if p.automaton != nil {
+		return p.automaton.match(text), true
 	}
 	return matchTokens(p.tokens, text, c), true
 }
