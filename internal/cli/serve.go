@@ -84,7 +84,7 @@ func (f *serveFlags) serve(ctx context.Context, p *Process) error {
 	}
 	defer done()
 	config.Ready = func(s server.Started) {
-		names, err := f.writeProfiles(p, s)
+		names, err := f.writeProfiles(s)
 		switch {
 		case err != nil:
 			// The key was made by this start and is known to nobody else: it is printed rather than lost.
@@ -218,7 +218,7 @@ func (f *serveFlags) objectStore() (server.ObjectStore, error) {
 }
 
 // writeProfiles writes a profile for each account that this start made: podid for the first one, podid-ACCOUNT for others.
-func (f *serveFlags) writeProfiles(p *Process, s server.Started) ([]string, error) {
+func (f *serveFlags) writeProfiles(s server.Started) ([]string, error) {
 	var profiles []Profile
 	var names []string
 	for _, k := range s.Administrators {

@@ -55,6 +55,7 @@ type Cluster struct {
 	info   Info
 	issuer string
 	signer *oidc.Signer
+	ready  chan struct{}
 }
 
 // New loads the cluster's signing key and issuer from its folder, or makes them.
@@ -71,7 +72,7 @@ func New(c Config) (*Cluster, error) {
 		return nil, fmt.Errorf("the cluster's issuer: %w", err)
 	}
 	return &Cluster{
-		Config: c, dir: c.Dir, signer: signer,
+		Config: c, dir: c.Dir, signer: signer, ready: make(chan struct{}),
 		// .internal is reserved for private use: nobody else can hold this name. Tokens are verified with the key set that the
 		// cluster reports, so nothing ever connects to it.
 		issuer: "https://oidc.podid.internal/id/" + id,
@@ -151,13 +152,20 @@ func (c *Cluster) AgentRoleARN() string {
 // NodeName is the name of the one node.
 func (c *Cluster) NodeName() string { return node }
 
+// Ready is closed once pods can be started: the socket answers, and the cluster is connected if it is to create itself.
+func (c *Cluster) Ready() <-chan struct{} { return c.ready }
+
 // Run is the cluster at work: it answers podid run, keeps the agent's token fresh and is connected to the control plane.
 func (c *Cluster) Run(ctx context.Context) error {
 	if err := c.projectAgentToken(); err != nil {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return c.serve(ctx) })
+	l, err := c.listen(ctx)
+	if err != nil {
+		return err
+	}
+	g.Go(func() error { return c.serve(ctx, l) })
 	g.Go(func() error { return c.refreshAgentToken(ctx) })
 	g.Go(func() error { return c.follow(ctx) })
 	return g.Wait()

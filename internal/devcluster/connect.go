@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -53,10 +54,14 @@ const (
 // deleted may be created again.
 func (c *Cluster) follow(ctx context.Context) error {
 	wait := retryFirst
+	var connected sync.Once
 	for ctx.Err() == nil {
 		err := c.connect(ctx)
 		if err == nil {
 			wait = retryFirst
+			if c.Create {
+				connected.Do(func() { close(c.ready) })
+			}
 			err = c.report(ctx)
 		}
 		if ctx.Err() != nil {

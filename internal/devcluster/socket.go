@@ -40,16 +40,24 @@ type tokenAnswer struct {
 	Token string `json:"token"`
 }
 
-// serve answers on the socket until ctx ends. The folder is 0700 and so the socket is the owner's alone.
-func (c *Cluster) serve(ctx context.Context) error {
+// listen opens the socket. The folder is 0700 and so the socket is the owner's alone.
+func (c *Cluster) listen(ctx context.Context) (net.Listener, error) {
 	path := filepath.Join(c.dir, socketName)
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("remove the socket of an earlier start: %w", err)
+		return nil, fmt.Errorf("remove the socket of an earlier start: %w", err)
 	}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "unix", path)
 	if err != nil {
-		return fmt.Errorf("listen for podid run: %w", err)
+		return nil, fmt.Errorf("listen for podid run: %w", err)
 	}
+	if !c.Create {
+		close(c.ready)
+	}
+	return l, nil
+}
+
+// serve answers on the socket until ctx ends.
+func (c *Cluster) serve(ctx context.Context, l net.Listener) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /info", func(w http.ResponseWriter, _ *http.Request) { answer(w, c.info) })
 	mux.HandleFunc("POST /token", func(w http.ResponseWriter, r *http.Request) {

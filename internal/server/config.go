@@ -38,7 +38,7 @@ type Config struct {
 	// ObjectStore is an existing S3 store; without an endpoint one runs in this process.
 	ObjectStore ObjectStore
 
-	// Accounts are made at start where they are missing. The first one that ever was made manages the others.
+	// Accounts are made at the first start, when there is no account yet. The first of them manages the others.
 	Accounts []string
 
 	// Emit receives every request record, once, from any goroutine.

@@ -151,8 +151,11 @@ func (c *Config) run(ctx context.Context, l net.Listener, tlsConfig *tls.Config,
 	return nil
 }
 
-// bootstrap makes the accounts that are missing. Of several replicas that start at once, one makes each account.
+// bootstrap makes the accounts where there are none. Of several replicas that start at once, one makes each account.
 func (c *Config) bootstrap(ctx context.Context, directory *iam.Directory) ([]iam.AccessKey, error) {
+	for range directory.AllAccounts() {
+		return nil, nil
+	}
 	var made []iam.AccessKey
 	for _, account := range c.Accounts {
 		key, err := directory.Bootstrap(ctx, account, "")

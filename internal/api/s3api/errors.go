@@ -29,6 +29,7 @@ var faults = api.Faults{
 	{Kind: fault.Invalid, Subject: "signature", Shape: api.Shape{Code: "AuthorizationHeaderMalformed", Status: http.StatusBadRequest}},
 	{Kind: fault.Invalid, Subject: "payload", Shape: api.Shape{Code: "XAmzContentSHA256Mismatch", Status: http.StatusBadRequest}},
 	{Kind: fault.Invalid, Subject: "checksum", Shape: api.Shape{Code: "BadDigest", Status: http.StatusBadRequest}},
+	{Kind: fault.Invalid, Subject: "chunk", Shape: api.Shape{Code: "IncompleteBody", Status: http.StatusBadRequest}},
 	{Kind: fault.Invalid, Subject: "length", Shape: api.Shape{Code: "MissingContentLength", Status: http.StatusLengthRequired}},
 	{Kind: fault.Limit, Subject: "body", Shape: api.Shape{Code: "EntityTooLarge", Status: http.StatusBadRequest}},
 	{Kind: fault.NotFound, Subject: "bucket", Shape: api.Shape{Code: "NoSuchBucket", Status: http.StatusNotFound}},
@@ -69,6 +70,9 @@ func (s *Service) fail(x *api.Exchange, r *request, err error) {
 	shape := faults.Shape(f)
 	if own, ok := errors.AsType[*storeFault](err); ok && f.Subject == "store" {
 		shape = api.Shape{Code: own.code, Status: own.status} // the store's own words: PreconditionFailed, InvalidRange
+	}
+	if f.Kind == fault.Expired && f.Subject == "signature" && x.Auth != nil && x.Auth.Presigned {
+		shape = api.Shape{Code: "AccessDenied", Status: http.StatusForbidden, Text: "Request has expired"}
 	}
 	text := f.Public
 	if shape.Text != "" {

@@ -141,7 +141,9 @@ func (s *Service) allowed(r *request, q *question) error {
 	b := q.bucket
 	if b != nil {
 		a.ResourceAccount = b.Account
-		a.ResourcePolicy = b.Document()
+		if b.Policy != nil {
+			a.ResourcePolicy = b.Policy.As(policy.Bucket)
+		}
 		if b.RestrictsPublic() && r.x.Caller.Principal.Account != b.Account {
 			// spec: iam-policy.md 11.4 (RestrictPublicBuckets)
 			a.ResourcePolicy = nil
