@@ -44,7 +44,7 @@ var layers = []layer{
 	{"kube/reconcile", "kube/publish client fault", "speaks to the control plane through its public API like any other client"},
 	{"kube/publish", "client fault", "speaks to the control plane through its public API like any other client"},
 	{"devcluster", "client oidc fault", "the laptop's cluster is a client of the public API; it gets nothing that a real cluster does not get"},
-	{"client", "fault", "calls podid's own service as any outsider would; knows none of its types"},
+	{"client", "fault", "calls podid's own service as any outsider would, and declares its shapes"},
 
 	{"agent", "fault", "runs on every node: small, static, and nothing in it that could read the control plane's state"},
 	{"api/eksauthapi", "api oidc cluster authz iam policy credential store arn fault", siblings},
@@ -52,11 +52,11 @@ var layers = []layer{
 	{"api/stsapi", "api oidc authz iam policy credential store arn fault", siblings},
 	{"api/iamapi", "api oidc authz iam policy store arn fault", siblings},
 	{"api/s3api", "api api/sigv4 authz bucket objectstore policy store arn fault", siblings},
-	{"api/podidapi", "api oidc cluster authz iam bucket policy credential store arn fault", siblings},
+	{"api/podidapi", "api client oidc cluster authz iam bucket policy credential store arn fault", siblings},
 	{"api", "api/sigv4 authz policy credential arn fault", "the pipeline is the same for every service and knows none of them; of policy only the request's Context"},
 	{"api/sigv4", "fault", "proves a signature; the caller brings the secret, so it knows neither users nor sessions"},
+	{"cluster", "oidc policy store arn fault", domain},
 	{"oidc", "fault", "proves a token; the caller brings the keys, so it knows neither clusters nor providers"},
-	{"cluster", "policy store arn fault", domain},
 	{"authz", "iam policy credential arn fault", "asks the question; a resource's policy is brought by the service that owns the resource"},
 	{"iam", "policy store arn fault", domain},
 	{"bucket", "policy store arn fault", domain},
@@ -108,7 +108,7 @@ var links = []struct {
 		[]string{"go.etcd.io", "k8s.io", "sigs.k8s.io", "github.com/versity/versitygw"},
 		"it runs on every node: small, static, and unable to speak to the store",
 	},
-	{"cmd/podid", []string{"k8s.io"}, "the control plane never dials a cluster"},
+	{"cmd/podid", []string{"k8s.io/client-go", "k8s.io/api", "sigs.k8s.io/controller-runtime"}, "the control plane never dials a cluster"},
 }
 
 func TestImportsFollowTheTable(t *testing.T) {
