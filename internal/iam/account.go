@@ -110,6 +110,7 @@ func (d *Directory) Bootstrap(ctx context.Context, id, name string) (AccessKey, 
 			return err
 		}
 		users.Put(tx, named(id, u.Name), u)
+		uniqueIDs.Put(tx, store.Key{u.ID}, &uniqueID{ARN: u.ARN()})
 		accessKeys.Put(tx, store.Key{key.ID}, key)
 		return nil
 	})

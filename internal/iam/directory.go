@@ -48,11 +48,12 @@ var (
 	roles      = store.NewTable[Role]("iam-role")              // account id, name
 	policies   = store.NewTable[ManagedPolicy]("iam-policy")   // account id, name
 	providers  = store.NewTable[Provider]("iam-oidc-provider") // account id, issuer URL without its scheme
+	uniqueIDs  = store.NewTable[uniqueID]("iam-unique-id")     // AIDA..., AROA...
 )
 
 // Schema lists the tables of this package for store.Config.
 func Schema() []store.Definition {
-	return []store.Definition{accounts, users, accessKeys, roles, policies, providers}
+	return []store.Definition{accounts, users, accessKeys, roles, policies, providers, uniqueIDs}
 }
 
 // New makes a Directory on a database that was opened with this package's [Schema].

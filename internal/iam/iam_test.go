@@ -186,20 +186,35 @@ func TestTrustRemembersWhoItNames(t *testing.T) {
 	t.Parallel()
 	d := directory(t)
 	u := user(t, d, "ada")
-	trust := policy.NewSource(trusting(u.ARN()))
-	r, err := d.CreateRole(t.Context(), iam.Role{Account: account, Name: "r", Trust: trust})
+	text := trusting(u.ARN())
+	r, err := d.CreateRole(t.Context(), iam.Role{Account: account, Name: "r", Trust: policy.NewSource(text)})
 	is(t, err, 0, "", "")
-	if diff := cmp.Diff(map[string]string{u.ARN(): u.ID}, r.TrustIDs); diff != "" {
-		t.Error(diff)
+	if got, want := r.Trust.String(), trusting(u.ID); got != want {
+		t.Errorf("stored  %s\nwant    %s", got, want)
+	}
+	if got := d.Printed(r.Trust); got != text {
+		t.Errorf("printed %s\nwant    %s", got, text)
 	}
 	is(t, d.DeleteUser(t.Context(), account, "ada"), 0, "", "")
 	_, err = d.UpdateRole(t.Context(), account, "r", func(r *iam.Role) error { r.Description = "other"; return nil })
 	is(t, err, 0, "", "") // what is not touched is not checked again
 	again := user(t, d, "ada")
-	r, err = d.UpdateRole(t.Context(), account, "r", func(r *iam.Role) error { r.Trust = policy.NewSource(trusting(u.ARN())); return nil })
+	if got, want := d.Printed(r.Trust), trusting(u.ID); got != want {
+		t.Errorf("the new ada is taken for the old one: %s", got)
+	}
+	r, err = d.UpdateRole(t.Context(), account, "r", func(r *iam.Role) error { r.Trust = policy.NewSource(text); return nil })
 	is(t, err, 0, "", "")
-	if r.TrustIDs[u.ARN()] != again.ID {
-		t.Errorf("the same text written again names %v, want %s", r.TrustIDs, again.ID)
+	if got, want := r.Trust.String(), trusting(again.ID); got != want {
+		t.Errorf("the same text written again is stored as %s, want %s", got, want)
+	}
+	for name, want := range map[string]bool{
+		"*": true, account: true, other: false, again.ARN(): true, again.ID: true, u.ID: false, r.ARN(): true, "arn:aws:iam::" + account + ":root": true,
+		"arn:aws:iam::" + account + ":group/g": false, "arn:aws:sts::" + account + ":assumed-role/r/s": true, "arn:aws:sts::" + account + ":assumed-role/r": false,
+		"": false, "arn": false,
+	} {
+		if got := d.HasPrincipal(name); got != want {
+			t.Errorf("HasPrincipal(%q) = %v", name, got)
+		}
 	}
 }
 

@@ -28,7 +28,7 @@ type Role struct {
 	Name        string                    `json:"name"`
 	ID          string                    `json:"id"` // AROA...
 	Description string                    `json:"description,omitempty"`
-	Trust       *policy.Source            `json:"trust"`
+	Trust       *policy.Source            `json:"trust"`      // names users and roles by unique id; see Directory.Printed
 	MaxSession  time.Duration             `json:"maxSession"` // the longest session one may ask for
 	Inline      map[string]*policy.Source `json:"inline,omitempty"`
 	Attached    []string                  `json:"attached,omitempty"` // policy ARNs
@@ -38,10 +38,6 @@ type Role struct {
 
 	// RevokedBefore ends every session that was issued before it; zero: none is ended.
 	RevokedBefore time.Time `json:"revokedBefore,omitzero"`
-
-	// TrustIDs holds, for each user and role that the trust policy names, the unique id it had when the policy was written.
-	// A principal that was deleted and made again has another id and is another principal. spec: iam-policy.md 9
-	TrustIDs map[string]string `json:"trustIDs,omitempty"`
 }
 
 // ARN names the role.
@@ -95,6 +91,7 @@ func (d *Directory) CreateRole(ctx context.Context, r Role) (*Role, error) {
 		return nil, err
 	}
 	r.ID, r.CreatedAt, r.RevokedBefore = id, d.clock(), time.Time{}
+	var made Role
 	err = d.db.Update(ctx, func(tx *store.Tx) error {
 		if _, err := requireAccount(tx, r.Account); err != nil {
 			return err
@@ -106,19 +103,21 @@ func (d *Directory) CreateRole(ctx context.Context, r Role) (*Role, error) {
 		if taken {
 			return fault.New(fault.Exists, subjectRole, "Role with name %s already exists.", r.Name)
 		}
-		if err := d.checkTrust(tx, &r); err != nil {
+		made = r
+		if err := checkTrust(tx, &made); err != nil {
 			return err
 		}
-		if err := r.grants().check(tx, grants{}); err != nil {
+		if err := made.grants().check(tx, grants{}); err != nil {
 			return err
 		}
-		roles.Put(tx, named(r.Account, r.Name), &r)
+		roles.Put(tx, named(made.Account, made.Name), &made)
+		uniqueIDs.Put(tx, store.Key{made.ID}, &uniqueID{ARN: made.ARN()})
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &r, nil
+	return &made, nil
 }
 
 // UpdateRole changes a role: f gets a private copy, and may be called again on a newer one. It must replace what it changes:
@@ -140,7 +139,7 @@ func (d *Directory) UpdateRole(ctx context.Context, account, name string, f func
 			return err
 		}
 		if r.Trust != before.Trust {
-			if err := d.checkTrust(tx, r); err != nil {
+			if err := checkTrust(tx, r); err != nil {
 				return err
 			}
 		}
@@ -199,6 +198,7 @@ func (d *Directory) DeleteRole(ctx context.Context, account, name string) error 
 			return err
 		}
 		roles.Delete(tx, named(account, name))
+		uniqueIDs.Delete(tx, store.Key{r.ID})
 		return nil
 	})
 }

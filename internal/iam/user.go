@@ -98,6 +98,7 @@ func (d *Directory) CreateUser(ctx context.Context, u User) (*User, error) {
 			return err
 		}
 		users.Put(tx, named(u.Account, u.Name), &u)
+		uniqueIDs.Put(tx, store.Key{u.ID}, &uniqueID{ARN: u.ARN()})
 		return nil
 	})
 	if err != nil {
@@ -107,7 +108,7 @@ func (d *Directory) CreateUser(ctx context.Context, u User) (*User, error) {
 }
 
 // UpdateUser changes a user: f gets a private copy, and may be called again on a newer one. It must replace what it changes:
-// assign a new Source to Inline rather than expect an equal text to be noticed. Account, Name, ID, CreatedAt and Keys stay.
+// assign a new Source to Inline rather than expect an equal text to be noticed. Only policies, boundary and tags change.
 func (d *Directory) UpdateUser(ctx context.Context, account, name string, f func(*User) error) (*User, error) {
 	var out *User
 	err := d.db.Update(ctx, func(tx *store.Tx) error {
@@ -119,10 +120,8 @@ func (d *Directory) UpdateUser(ctx context.Context, account, name string, f func
 		if err := f(u); err != nil {
 			return err
 		}
-		u.Account, u.Name, u.ID, u.CreatedAt, u.Keys = before.Account, before.Name, before.ID, before.CreatedAt, before.Keys
-		if err := checkPath(subjectUser, u.Path); err != nil {
-			return err
-		}
+		u.Account, u.Path, u.Name, u.ID = before.Account, before.Path, before.Name, before.ID
+		u.CreatedAt, u.Keys = before.CreatedAt, before.Keys
 		if err := checkTags(u.Tags); err != nil {
 			return err
 		}
@@ -164,6 +163,7 @@ func (d *Directory) DeleteUser(ctx context.Context, account, name string) error 
 			return err
 		}
 		users.Delete(tx, named(account, name))
+		uniqueIDs.Delete(tx, store.Key{u.ID})
 		return nil
 	})
 }

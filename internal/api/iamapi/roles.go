@@ -79,23 +79,23 @@ func (s *service) createRole(ctx context.Context, c *api.Call, in *sdk.CreateRol
 	if err != nil {
 		return nil, err
 	}
-	return &sdk.CreateRoleOutput{Role: wireRole(r)}, nil
+	return &sdk.CreateRoleOutput{Role: s.wireRole(r)}, nil
 }
 
 func seconds(n *int32) time.Duration { return time.Duration(aws.ToInt32(n)) * time.Second }
 
-func wireRole(r *iam.Role) *types.Role {
-	w := listedRole(r)
+func (s *service) wireRole(r *iam.Role) *types.Role {
+	w := s.listedRole(r)
 	w.PermissionsBoundary, w.Tags = boundary(r.Boundary), wireTags(r.Tags)
 	return &w
 }
 
 // listedRole has what ListRoles shows: no tags and no boundary.
-func listedRole(r *iam.Role) types.Role {
+func (s *service) listedRole(r *iam.Role) types.Role {
 	return types.Role{
 		Arn: aws.String(r.ARN()), RoleName: aws.String(r.Name), RoleId: aws.String(r.ID), Path: aws.String(r.Path),
 		CreateDate: aws.Time(r.CreatedAt), Description: optional(r.Description),
-		AssumeRolePolicyDocument: document(r.Trust.String()),
+		AssumeRolePolicyDocument: document(s.iam.Printed(r.Trust)),
 		MaxSessionDuration:       aws.Int32(int32(r.MaxSession / time.Second)), //nolint:gosec // at most 43200
 	}
 }
@@ -105,12 +105,12 @@ func (s *service) getRole(_ context.Context, c *api.Call, in *sdk.GetRoleInput) 
 	if err != nil {
 		return nil, err
 	}
-	return &sdk.GetRoleOutput{Role: wireRole(r)}, nil
+	return &sdk.GetRoleOutput{Role: s.wireRole(r)}, nil
 }
 
 func (s *service) listRoles(_ context.Context, c *api.Call, in *sdk.ListRolesInput) (*sdk.ListRolesOutput, error) {
 	all := where(s.iam.AllRoles(c.Account()), func(r *iam.Role) bool { return pathPrefix(r.Path, in.PathPrefix) })
-	p, err := paged(all, func(r *iam.Role) string { return strings.ToLower(r.Name) }, listedRole, in.Marker, in.MaxItems)
+	p, err := paged(all, func(r *iam.Role) string { return strings.ToLower(r.Name) }, s.listedRole, in.Marker, in.MaxItems)
 	if err != nil {
 		return nil, err
 	}
