@@ -11,7 +11,6 @@ package iamapi
 
 import (
 	"context"
-	"errors"
 	"reflect"
 	"slices"
 	"strings"
@@ -31,10 +30,7 @@ type Config struct {
 }
 
 // New makes the service.
-func New(c Config) (*api.Typed, error) {
-	if c.IAM == nil {
-		return nil, errors.New("iamapi: no directory")
-	}
+func New(c Config) *api.Typed {
 	s := &service{iam: c.IAM}
 	t := &api.Typed{
 		SigningName: "iam",
@@ -49,7 +45,7 @@ func New(c Config) (*api.Typed, error) {
 	s.addRolePolicies(t)
 	s.addPolicies(t)
 	s.addProviders(t)
-	return t, nil
+	return t
 }
 
 type service struct {

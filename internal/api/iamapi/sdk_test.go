@@ -60,10 +60,8 @@ func newWorld(t *testing.T) *world {
 	must(t, err)
 	authorizer, err := authz.New(authz.Config{IAM: directory, Ring: ring, Now: time.Now})
 	must(t, err)
-	iamService, err := iamapi.New(iamapi.Config{IAM: directory})
-	must(t, err)
-	stsService, err := stsapi.New(stsapi.Config{IAM: directory, Authorizer: authorizer, Ring: ring, Keys: noKeys})
-	must(t, err)
+	iamService := iamapi.New(iamapi.Config{IAM: directory})
+	stsService := stsapi.New(stsapi.Config{IAM: directory, Authorizer: authorizer, Ring: ring, Keys: noKeys})
 	w := &world{iam: directory}
 	server := httptest.NewServer(api.NewFront(api.FrontConfig{
 		Region: "eu-central-1", Authorizer: authorizer, Services: []api.Service{iamService, stsService}, Now: time.Now,

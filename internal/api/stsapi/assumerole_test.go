@@ -169,3 +169,29 @@ func TestGetCallerIdentityNeedsNoPermission(t *testing.T) {
 	_, err = w.admin.GetAccessKeyInfo(ctx, &sdk.GetAccessKeyInfoInput{AccessKeyId: aws.String("AKIA-AAAAAAAAAAAAAAA")})
 	refused(t, err, "ValidationError", http.StatusBadRequest)
 }
+
+// TestRecreatedUser holds that a trust policy means the user who was there when it was written, whoever has the name now.
+func TestRecreatedUser(t *testing.T) {
+	t.Parallel()
+	w, ctx := newWorld(t), t.Context()
+	ada := func() (*sdk.Client, string) {
+		u, err := w.iam.CreateUser(ctx, iam.User{Account: account, Name: "ada"})
+		must(t, err)
+		key, err := w.iam.CreateAccessKey(ctx, account, "ada")
+		must(t, err)
+		return w.client(key.ID, key.Secret, ""), u.ARN()
+	}
+	client, userARN := ada()
+	roleARN := w.role(t, "App", `{"Effect":"Allow","Principal":{"AWS":"`+userARN+`"},"Action":"sts:AssumeRole"}`)
+	in := &sdk.AssumeRoleInput{RoleArn: &roleARN, RoleSessionName: aws.String("s1")}
+	_, err := client.AssumeRole(ctx, in)
+	must(t, err)
+
+	keys, err := w.iam.AccessKeys(account, "ada")
+	must(t, err)
+	must(t, w.iam.DeleteAccessKey(ctx, account, "ada", keys[0].ID))
+	must(t, w.iam.DeleteUser(ctx, account, "ada"))
+	client, _ = ada()
+	_, err = client.AssumeRole(ctx, in)
+	refused(t, err, "AccessDenied", http.StatusForbidden)
+}

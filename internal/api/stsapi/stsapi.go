@@ -9,7 +9,6 @@ package stsapi
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"time"
 
@@ -31,16 +30,13 @@ type Config struct {
 	Authorizer *authz.Authorizer
 	Ring       *credential.Ring
 
-	// Keys finds the keys of an issuer (a URL) whose tokens an account trusts. It fails with fault.NotFound when nobody
-	// published any, and with fault.Unavailable when they cannot be had at the moment.
+	// Keys finds the keys of an issuer (a URL) whose tokens an account trusts. Its failures have the subject "provider": NotFound
+	// becomes InvalidIdentityToken, and Unavailable becomes IDPCommunicationError, after which SDKs try again.
 	Keys func(ctx context.Context, account, issuer string) (*oidc.KeySet, error)
 }
 
 // New makes the service.
-func New(c Config) (*api.Typed, error) {
-	if c.IAM == nil || c.Authorizer == nil || c.Ring == nil || c.Keys == nil {
-		return nil, errors.New("stsapi: IAM, Authorizer, Ring and Keys are required")
-	}
+func New(c Config) *api.Typed {
 	s := &service{c}
 	t := &api.Typed{
 		SigningName: "sts",
@@ -64,7 +60,7 @@ func New(c Config) (*api.Typed, error) {
 			Name: "GetAccessKeyInfo", Action: "sts:GetAccessKeyInfo", Check: checkAccessKeyInfo, Run: s.getAccessKeyInfo, ReadOnly: true,
 		}),
 	)
-	return t, nil
+	return t
 }
 
 type service struct{ Config }

@@ -21,10 +21,10 @@ import (
 
 // AWS's texts. spec: pod-identity.md 6.4
 const (
-	textNoProvider   = "No OpenIDConnect provider found in your account for %s"
-	textNoKey        = "Couldn't retrieve verification key from your identity provider, please reference AssumeRoleWithWebIdentity documentation for requirements"
+	textNoProvider = "No OpenIDConnect provider found in your account for %s"
+	textNoKey      = "Couldn't retrieve verification key from your identity provider, " +
+		"please reference AssumeRoleWithWebIdentity documentation for requirements"
 	textAudience     = "Incorrect token audience"
-	textUnavailable  = "The identity provider did not answer; the request can be retried"
 	textNotValid     = "The web identity token could not be validated"
 	textNotAllowed   = "Not authorized to perform sts:AssumeRoleWithWebIdentity"
 	issuerScheme     = "https://"
@@ -86,13 +86,7 @@ func (s *service) prove(ctx context.Context, c *api.Call, account, token string)
 		return nil, nil, fault.New(fault.NotFound, "provider", textNoProvider, issuer[:min(len(issuer), maxIssuerInError)])
 	}
 	keys, err := s.Keys(ctx, account, issuer)
-	switch {
-	case errors.Is(err, fault.Unavailable):
-		return nil, nil, fault.New(fault.Unavailable, "provider", textUnavailable).Because(err)
-	case errors.Is(err, fault.NotFound), err == nil && keys == nil:
-		return nil, nil, fault.New(fault.Unauthenticated, "token",
-			"%s (no key set is published for the issuer %s)", textNoKey, issuer).Because(err)
-	case err != nil:
+	if err != nil {
 		return nil, nil, err
 	}
 	claims, err := oidc.Verify(token, keys, oidc.Expect{Issuer: issuer, Audiences: provider.ClientIDs, Now: c.Now})

@@ -60,7 +60,7 @@ func newWorld(t *testing.T) *world {
 	must(t, err)
 	w := &world{iam: directory, signer: signer}
 	w.keys = func(string) (*oidc.KeySet, error) { return signer.KeySet(), nil }
-	service, err := stsapi.New(stsapi.Config{
+	service := stsapi.New(stsapi.Config{
 		IAM: directory, Authorizer: authorizer, Ring: ring,
 		Keys: func(_ context.Context, owner, from string) (*oidc.KeySet, error) {
 			if owner != account || from != issuer {
@@ -69,7 +69,6 @@ func newWorld(t *testing.T) *world {
 			return w.keys(from)
 		},
 	})
-	must(t, err)
 	server := httptest.NewServer(api.NewFront(api.FrontConfig{
 		Region: "eu-central-1", Authorizer: authorizer, Services: []api.Service{service}, Now: time.Now,
 		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), Strict: true,
