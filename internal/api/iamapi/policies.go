@@ -2,6 +2,7 @@ package iamapi
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -174,7 +175,7 @@ func (s *service) listPolicyVersions(
 
 // versionKey orders v2 before v10.
 func versionKey(v iam.PolicyVersion) string {
-	return string(rune(len(v.ID))) + v.ID
+	return fmt.Sprintf("%20s", v.ID)
 }
 
 func (s *service) deletePolicyVersion(

@@ -76,7 +76,7 @@ func newWorld(t *testing.T) *world {
 	w.url = server.URL
 	key, err := directory.Bootstrap(t.Context(), account, "cluster")
 	must(t, err)
-	w.admin = w.client(key.ID, key.Secret, "")
+	w.admin = w.client(key.ID, key.Secret)
 	return w
 }
 
@@ -84,10 +84,10 @@ func noKeys(context.Context, string, string) (*oidc.KeySet, error) {
 	return nil, fault.New(fault.NotFound, "provider", "no keys")
 }
 
-func (w *world) client(id, secret, token string) *sdk.Client {
+func (w *world) client(id, secret string) *sdk.Client {
 	return sdk.New(sdk.Options{
 		Region: "eu-central-1", BaseEndpoint: aws.String(w.url), RetryMaxAttempts: 1,
-		Credentials: credentials.NewStaticCredentialsProvider(id, secret, token),
+		Credentials: credentials.NewStaticCredentialsProvider(id, secret, ""),
 	})
 }
 
@@ -99,7 +99,7 @@ func (w *world) user(t *testing.T, name, statement string) *sdk.Client {
 	must(t, w.iam.PutUserPolicy(t.Context(), account, name, "p", `{"Version":"2012-10-17","Statement":`+statement+`}`))
 	key, err := w.iam.CreateAccessKey(t.Context(), account, name)
 	must(t, err)
-	return w.client(key.ID, key.Secret, "")
+	return w.client(key.ID, key.Secret)
 }
 
 func (w *world) last() *api.Record {
@@ -253,7 +253,7 @@ func TestManagedPolicyAndBoundary(t *testing.T) {
 	must(t, err)
 	versions, err := w.admin.ListPolicyVersions(ctx, &sdk.ListPolicyVersionsInput{PolicyArn: policyARN})
 	must(t, err)
-	if len(versions.Versions) != 1 {
+	if len(versions.Versions) != 1 || *versions.Versions[0].VersionId != "v2" {
 		t.Errorf("the versions are %v", versions.Versions)
 	}
 	_, err = w.admin.DetachRolePolicy(ctx, &sdk.DetachRolePolicyInput{RoleName: aws.String("r"), PolicyArn: policyARN})
@@ -274,7 +274,7 @@ func TestUserAndAccessKeys(t *testing.T) {
 	if rec := w.last(); strings.Contains(cmp.Diff(nil, rec.ResponseElements), *key.AccessKey.SecretAccessKey) {
 		t.Error("the record holds the secret")
 	}
-	ada := w.client(*key.AccessKey.AccessKeyId, *key.AccessKey.SecretAccessKey, "")
+	ada := w.client(*key.AccessKey.AccessKeyId, *key.AccessKey.SecretAccessKey)
 	_, err = ada.GetUser(ctx, &sdk.GetUserInput{})
 	refused(t, err, "AccessDenied", http.StatusForbidden, "")
 	if !strings.Contains(err.Error(), "arn:aws:iam::111122223333:user/ada is not authorized to perform: iam:GetUser on resource: arn:aws:iam::111122223333:user/ada") {
@@ -321,7 +321,7 @@ func TestUserAndAccessKeys(t *testing.T) {
 
 	root, err := w.iam.CreateAccessKey(ctx, account, "")
 	must(t, err)
-	got, err := w.client(root.ID, root.Secret, "").GetUser(ctx, &sdk.GetUserInput{})
+	got, err := w.client(root.ID, root.Secret).GetUser(ctx, &sdk.GetUserInput{})
 	must(t, err)
 	if *got.User.Arn != "arn:aws:iam::111122223333:root" || *got.User.UserId != account {
 		t.Errorf("the root user is %+v", got.User)
@@ -481,6 +481,6 @@ func TestForms(t *testing.T) {
 	refused(t, err, "ValidationError", http.StatusBadRequest, "")
 	_, err = w.admin.GetGroup(ctx, &sdk.GetGroupInput{GroupName: aws.String("g")})
 	refused(t, err, "InvalidAction", http.StatusBadRequest, "")
-	_, err = w.client("AKIAAAAAAAAAAAAAAAAA", "x", "").ListRoles(ctx, &sdk.ListRolesInput{})
+	_, err = w.client("AKIAAAAAAAAAAAAAAAAA", "x").ListRoles(ctx, &sdk.ListRolesInput{})
 	refused(t, err, "InvalidClientTokenId", http.StatusForbidden, "")
 }

@@ -130,24 +130,36 @@ func TestWebIdentityRefuses(t *testing.T) {
 		code  string
 		text  string // how it begins
 	}{
-		{"unknown issuer", roleARN, w.token(t, func(r *oidc.ServiceAccountToken) { r.Issuer = "https://elsewhere.example" }),
-			"InvalidIdentityToken", "No OpenIDConnect provider found in your account for https://elsewhere.example"},
-		{"issuer without https", roleARN, w.token(t, func(r *oidc.ServiceAccountToken) { r.Issuer = host }),
-			"InvalidIdentityToken", "No OpenIDConnect provider found in your account for " + host},
-		{"another account", strings.Replace(roleARN, account, other, 1), good,
-			"InvalidIdentityToken", "No OpenIDConnect provider found in your account for " + issuer},
-		{"audience", roleARN, w.token(t, func(r *oidc.ServiceAccountToken) { r.Audiences = []string{"pods.eks.amazonaws.com"} }),
-			"InvalidIdentityToken", "Incorrect token audience"},
-		{"expired", roleARN, w.token(t, func(r *oidc.ServiceAccountToken) { r.IssuedAt = r.IssuedAt.Add(-2 * time.Hour) }),
-			"ExpiredTokenException", "Token expired: current date/time "},
+		{
+			"unknown issuer", roleARN, w.token(t, func(r *oidc.ServiceAccountToken) { r.Issuer = "https://elsewhere.example" }),
+			"InvalidIdentityToken", "No OpenIDConnect provider found in your account for https://elsewhere.example",
+		},
+		{
+			"issuer without https", roleARN, w.token(t, func(r *oidc.ServiceAccountToken) { r.Issuer = host }),
+			"InvalidIdentityToken", "No OpenIDConnect provider found in your account for " + host,
+		},
+		{
+			"another account", strings.Replace(roleARN, account, other, 1), good,
+			"InvalidIdentityToken", "No OpenIDConnect provider found in your account for " + issuer,
+		},
+		{
+			"audience", roleARN, w.token(t, func(r *oidc.ServiceAccountToken) { r.Audiences = []string{"pods.eks.amazonaws.com"} }),
+			"InvalidIdentityToken", "Incorrect token audience",
+		},
+		{
+			"expired", roleARN, w.token(t, func(r *oidc.ServiceAccountToken) { r.IssuedAt = r.IssuedAt.Add(-2 * time.Hour) }),
+			"ExpiredTokenException", "Token expired: current date/time ",
+		},
 		{"foreign key", roleARN, forged, "InvalidIdentityToken", noKey},
 		{"changed payload", roleARN, head + "." + otherPayload + "." + signature, "InvalidIdentityToken", "The web identity token could not be validated ("},
 		{"no signature", roleARN, head + "." + payload + ".", "InvalidIdentityToken", ""},
 		{"no JWT", roleARN, "abcd", "InvalidIdentityToken", "The web identity token could not be validated ("},
 		{"short", roleARN, "abc", "ValidationError", ""},
 		{"not a role", "arn:aws:iam::111122223333:user/App", good, "ValidationError", ""},
-		{"another service account", roleARN, w.token(t, func(r *oidc.ServiceAccountToken) { r.Kubernetes.ServiceAccount = "web" }),
-			"AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity ("},
+		{
+			"another service account", roleARN, w.token(t, func(r *oidc.ServiceAccountToken) { r.Kubernetes.ServiceAccount = "web" }),
+			"AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity (",
+		},
 		{"unknown role", roleARN + "x", good, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity ("},
 	}
 	for _, tt := range tests {
