@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/podid/podid/internal/arn"
 	"github.com/podid/podid/internal/credential"
@@ -56,8 +57,8 @@ func (a *Authorizer) Assume(q Assumption) (credential.Session, error) {
 	if err := q.check(); err != nil {
 		return credential.Session{}, err
 	}
-	if q.Caller.Principal.Kind == arn.RootUser {
-		return credential.Session{}, fault.New(fault.Denied, "role", "Roles may not be assumed by root accounts.")
+	if err := q.checkCaller(); err != nil {
+		return credential.Session{}, err
 	}
 	tags, transitive, err := q.sessionTags()
 	if err != nil {
@@ -97,6 +98,25 @@ func (a *Authorizer) Assume(q Assumption) (credential.Session, error) {
 	}, nil
 }
 
+// checkCaller holds that each action has its own sort of caller: a principal that was proven in one way must not be judged by
+// the rules for another.
+func (q *Assumption) checkCaller() error {
+	switch q.Caller.Principal.Kind {
+	case arn.RootUser:
+		return fault.New(fault.Denied, "role", "Roles may not be assumed by root accounts.")
+	case arn.IAMUser, arn.RoleSession, arn.Service:
+		if q.Action == AssumeRole {
+			return nil
+		}
+	case arn.WebIdentity:
+		if q.Action == AssumeRoleWithWebIdentity {
+			return nil
+		}
+	case arn.Anonymous, arn.FederatedUser:
+	}
+	return fault.New(fault.Denied, "role", "Not authorized to perform %s", q.Action)
+}
+
 func (q *Assumption) actions(tagged bool) []string {
 	actions := []string{q.Action}
 	if tagged {
@@ -110,22 +130,16 @@ func (q *Assumption) actions(tagged bool) []string {
 
 func (a *Authorizer) mayAssume(q Assumption, action string, role *iam.Role, tags map[string]string, transitive []string) error {
 	keys := a.keys(q.Caller, q.Network)
-	defer a.contexts.Put(keys)
-	resourceKeys(keys, overlay(role.Tags, inherited(q.Caller.Session)), role.Account)
-	for k, v := range role.Tags {
+	own := replaced(role.Tags, inherited(q.Caller.Session))
+	resourceKeys(keys, own, role.Account)
+	for k, v := range own {
 		keys.Set("iam:ResourceTag/"+k, v)
 	}
 	q.assumeKeys(keys, tags, transitive)
 	req := &policy.Request{
-		Principal: &q.Caller.Principal, Action: action, Resource: role.ARN(), ResourceAccount: role.Account, Context: keys,
+		Principal: &q.Caller.Principal, Action: action, Resource: q.RoleARN, ResourceAccount: role.Account, Context: keys,
 	}
-	trust := role.Trust.As(policy.Trust)
-	set := a.policies(q.Caller, nil)
-	set.Resource = trust
-	if policy.Evaluate(req, set).Outcome == policy.Allow {
-		return nil
-	}
-	return a.denied("role", q.Caller, req, trust, role.Name)
+	return a.decide("role", q.Caller, req, role.Trust.As(policy.Trust), role.Name)
 }
 
 // assumeKeys sets the condition keys of the call. Inherited transitive tags count as request tags, as the documented trust
@@ -157,9 +171,9 @@ func (q *Assumption) assumeKeys(k *policy.Context, tags map[string]string, trans
 	}
 }
 
-// trustsNobody is a trust policy that lets nobody in: no caller is this service.
+// trustsNobody is a trust policy that is silent to everyone: it is about an action that nobody needs it for.
 var trustsNobody = policy.NewSource(`{"Version":"2012-10-17","Statement":{"Effect":"Allow",` +
-	`"Principal":{"Service":"nobody.invalid"},"Action":"sts:AssumeRole"}}`)
+	`"Principal":{"Service":"nobody.invalid"},"Action":"sts:GetAccessKeyInfo"}}`)
 
 // noSuchRole is the refusal for a role that is not there: that of a role in its place whose trust policy is silent, to the letter.
 func (a *Authorizer) noSuchRole(q Assumption, tags map[string]string, transitive []string) error {
@@ -173,48 +187,6 @@ func (a *Authorizer) noSuchRole(q Assumption, tags map[string]string, transitive
 		err = fault.New(fault.Denied, "role", "The role may not be assumed")
 	}
 	return fault.Of(err).Because(fmt.Errorf("there is no role %s", q.RoleARN))
-}
-
-// inherited are the tags that a calling session hands on.
-func inherited(s *credential.Session) map[string]string {
-	if s == nil || len(s.TransitiveTagKeys) == 0 {
-		return nil
-	}
-	tags := make(map[string]string, len(s.TransitiveTagKeys))
-	for _, k := range s.TransitiveTagKeys {
-		if v, ok := lookupFold(s.SessionTags, k); ok {
-			tags[k] = v
-		}
-	}
-	return tags
-}
-
-// sessionTags are the tags of the new session: those passed and those inherited.
-func (q *Assumption) sessionTags() (map[string]string, []string, error) {
-	from := inherited(q.Caller.Session)
-	if len(q.Tags) == 0 && len(from) == 0 {
-		return nil, nil, nil
-	}
-	tags := make(map[string]string, len(q.Tags)+len(from))
-	for k, v := range q.Tags {
-		if _, ok := lookupFold(from, k); ok {
-			return nil, nil, fault.New(fault.Invalid, "tags",
-				"The session tag %s cannot be set: it is inherited as a transitive tag from the calling session", k)
-		}
-		tags[k] = v
-	}
-	for k, v := range from {
-		tags[k] = v
-	}
-	if len(tags) > maxTags {
-		return nil, nil, fault.New(fault.Invalid, "tags", "A session has at most %d tags, inherited ones included", maxTags)
-	}
-	transitive := slices.Clone(q.TransitiveTagKeys)
-	for k := range from {
-		transitive = append(transitive, k)
-	}
-	slices.Sort(transitive)
-	return tags, transitive, nil
 }
 
 // maxChained is how long a session lasts that was assumed by a session.
@@ -241,6 +213,11 @@ func (q *Assumption) lifetime(role *iam.Role) (time.Duration, error) {
 // sessionPolicies are the documents that bound the session, managed ones by their text of this moment.
 func (a *Authorizer) sessionPolicies(q Assumption, account string) ([]string, error) {
 	texts := slices.Clone(q.SessionPolicies)
+	for _, text := range texts {
+		if _, err := policy.Parse(policy.Session, text); err != nil {
+			return nil, fault.New(fault.Invalid, "policy document", "%s", err.Error())
+		}
+	}
 	for _, policyARN := range q.PolicyARNs {
 		p, ok := a.iam.FindPolicy(policyARN)
 		if name, err := arn.Parse(policyARN); !ok || err != nil || name.Account != account {
@@ -250,14 +227,11 @@ func (a *Authorizer) sessionPolicies(q Assumption, account string) ([]string, er
 	}
 	total := 0
 	for _, text := range texts {
-		total += len([]rune(text))
-		if _, err := policy.Parse(policy.Session, text); err != nil {
-			return nil, fault.New(fault.Invalid, "policy document", "%s", err.Error())
-		}
+		total += utf8.RuneCountInString(text)
 	}
 	if total > maxSessionPolicy {
 		return nil, fault.New(fault.Limit, "session policy",
-			"Packed size of session policies is over the limit: they may have %d characters together, these have %d", maxSessionPolicy, total)
+			"Packed size of session policies is over the limit: they may have %d characters together", maxSessionPolicy)
 	}
 	return texts, nil
 }

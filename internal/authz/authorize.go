@@ -1,6 +1,9 @@
 package authz
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/podid/podid/internal/arn"
 	"github.com/podid/podid/internal/policy"
 )
@@ -18,27 +21,31 @@ type Question struct {
 // Authorize answers a question. A refusal is fault.Denied with subject "action"; its public text is AWS's sentence and the
 // layer that refused, its cause the whole trace ([DenialOf]).
 func (a *Authorizer) Authorize(c Caller, n Network, q Question) error {
+	if q.Resource == "" {
+		q.Resource = "*"
+	}
+	if q.ResourceAccount == "" {
+		q.ResourceAccount = c.Principal.Account
+	}
 	keys := a.keys(c, n)
-	defer a.contexts.Put(keys)
 	resourceKeys(keys, q.ResourceTags, q.ResourceAccount)
 	if q.Keys != nil {
 		q.Keys(keys)
 	}
-	req := &policy.Request{
+	return a.decide("action", c, &policy.Request{
 		Principal: &c.Principal, Action: q.Action, Resource: q.Resource, ResourceAccount: q.ResourceAccount, Context: keys,
-	}
-	if req.Resource == "" {
-		req.Resource = "*"
-	}
-	if req.ResourceAccount == "" {
-		req.ResourceAccount = c.Principal.Account
-	}
+	}, q.ResourcePolicy, "")
+}
+
+// decide puts the question. The context of a permission is used again; that of a refusal is kept by its trace, which quotes it.
+func (a *Authorizer) decide(subject string, c Caller, r *policy.Request, resource *policy.Document, name string) error {
 	set := a.policies(c, nil)
-	set.Resource = q.ResourcePolicy
-	if policy.Evaluate(req, set).Outcome == policy.Allow {
-		return nil
+	set.Resource = resource
+	if policy.Evaluate(r, set).Outcome != policy.Allow {
+		return a.denied(subject, c, r, resource, name)
 	}
-	return a.denied("action", c, req, q.ResourcePolicy, "")
+	a.contexts.Put(r.Context)
+	return nil
 }
 
 // Allowed is Authorize without the words: for questions whose "no" is an ordinary answer.
@@ -63,28 +70,35 @@ func resourceKeys(k *policy.Context, tags map[string]string, account string) {
 }
 
 // policies gathers what is attached to the caller; names, when not nil, gets what each document is called. What cannot be
-// found denies: a boundary that was deleted, or a session policy that does not compile, must not widen anything.
+// found denies: a caller or a boundary that was deleted, or a session policy that does not compile, must not widen anything.
 func (a *Authorizer) policies(c Caller, names *policy.Names) *policy.Set {
 	g := gathered{set: new(policy.Set), names: names}
 	switch c.Principal.Kind {
 	case arn.IAMUser:
-		if u, ok := a.iam.FindUser(c.Principal.Account, c.Principal.UserName); ok && u.ID == c.Principal.ID {
-			a.attached(&g, u.Inline, u.Attached, u.Boundary)
+		u, ok := a.iam.FindUser(c.Principal.Account, c.Principal.UserName)
+		if !ok || u.ID != c.Principal.ID {
+			g.set.Boundary = nothing()
+			break
 		}
+		a.attached(&g, u.Inline, u.Attached, u.Boundary)
 	case arn.RoleSession:
-		if r, ok := a.findRole(c.Principal.RoleARN); ok && r.ID == c.Principal.RoleID {
-			a.attached(&g, r.Inline, r.Attached, r.Boundary)
+		r, ok := a.findRole(c.Principal.RoleARN)
+		if !ok || r.ID != c.Principal.RoleID || c.Session == nil {
+			g.set.Boundary = nothing()
+			break
 		}
-		if c.Session != nil {
-			for _, text := range c.Session.SessionPolicies {
-				g.set.Session = append(g.set.Session, policy.NewSource(text).As(policy.Session))
-			}
+		a.attached(&g, r.Inline, r.Attached, r.Boundary)
+		for _, text := range c.Session.SessionPolicies {
+			g.set.Session = append(g.set.Session, policy.NewSource(text).As(policy.Session))
 		}
 	case arn.Anonymous, arn.RootUser, arn.FederatedUser, arn.Service, arn.WebIdentity:
 	}
 	g.set.Names = names
 	return g.set
 }
+
+// nothing is a boundary that denies everything, because it does not compile.
+func nothing() *policy.Document { return policy.NewSource("").As(policy.Boundary) }
 
 // gathered is a set of policies under way, with their names where those are wanted.
 type gathered struct {
@@ -101,8 +115,12 @@ func (g *gathered) identity(d *policy.Document, name string) {
 
 func (a *Authorizer) attached(g *gathered, inline map[string]*policy.Source, managed []string, boundary string) {
 	g.set.Identity = make([]*policy.Document, 0, len(inline)+len(managed))
-	for name, s := range inline {
-		g.identity(s.As(policy.Identity), name)
+	order := maps.Keys(inline)
+	if g.names != nil { // what is told must not depend on chance
+		order = slices.Values(slices.Sorted(order))
+	}
+	for name := range order {
+		g.identity(inline[name].As(policy.Identity), name)
 	}
 	for _, policyARN := range managed {
 		if p, ok := a.iam.FindPolicy(policyARN); ok {
@@ -112,11 +130,10 @@ func (a *Authorizer) attached(g *gathered, inline map[string]*policy.Source, man
 	if boundary == "" {
 		return
 	}
-	text := policy.NewSource("") // does not compile: denies everything
+	g.set.Boundary = nothing()
 	if p, ok := a.iam.FindPolicy(boundary); ok {
-		text = p.Document()
+		g.set.Boundary = p.Document().As(policy.Boundary)
 	}
-	g.set.Boundary = text.As(policy.Boundary)
 	if g.names != nil {
 		g.names.Boundary = boundary
 	}

@@ -109,16 +109,26 @@ func (a *Authorizer) sessionCaller(ctx context.Context, accessKeyID, sessionToke
 	if err != nil {
 		return Caller{}, "", err
 	}
+	caller, err := a.SessionCaller(session)
+	if err != nil {
+		return Caller{}, "", err
+	}
+	return caller, secret, nil
+}
+
+// SessionCaller is the caller that a session is, with its role as it is now. It fails as [Authorizer.Caller] does.
+func (a *Authorizer) SessionCaller(session credential.Session) (Caller, error) {
 	role, ok := a.findRole(session.Principal.RoleARN)
 	if !ok || role.ID != session.Principal.RoleID {
-		return Caller{}, "", errTokenInvalid
+		return Caller{}, errTokenInvalid
 	}
-	if session.IssuedAt.Before(role.RevokedBefore) {
-		return Caller{}, "", errTokenRevoked
+	// Both times are whole seconds. Of a session that began in the second of the revocation nobody knows which came first.
+	if !role.RevokedBefore.IsZero() && !session.IssuedAt.After(role.RevokedBefore) {
+		return Caller{}, errTokenRevoked
 	}
 	// Role tags are read as they are now; the session's own tags were fixed when it began. spec: iam-policy.md 8
 	session.Principal.Tags = overlay(role.Tags, session.SessionTags)
-	return Caller{Principal: session.Principal, AccessKeyID: accessKeyID, Session: &session}, secret, nil
+	return Caller{Principal: session.Principal, AccessKeyID: session.AccessKeyID, Session: &session}, nil
 }
 
 // findRole looks a role up by its whole ARN, path included.
@@ -132,33 +142,4 @@ func (a *Authorizer) findRole(roleARN string) (*iam.Role, bool) {
 		return nil, false
 	}
 	return role, true
-}
-
-// overlay is the tags of a session over those of its role. Keys compare ignoring case, the winner's case is kept.
-func overlay(role, session map[string]string) map[string]string {
-	if len(session) == 0 {
-		return role
-	}
-	tags := make(map[string]string, len(role)+len(session))
-	for k, v := range role {
-		if _, ok := lookupFold(session, k); !ok {
-			tags[k] = v
-		}
-	}
-	for k, v := range session {
-		tags[k] = v
-	}
-	return tags
-}
-
-func lookupFold(tags map[string]string, key string) (string, bool) {
-	if v, ok := tags[key]; ok {
-		return v, true
-	}
-	for k, v := range tags {
-		if strings.EqualFold(k, key) {
-			return v, true
-		}
-	}
-	return "", false
 }

@@ -34,31 +34,50 @@ func (a *Authorizer) denied(subject string, c Caller, r *policy.Request, resourc
 	set := a.policies(c, names)
 	set.Resource = resource
 	t := policy.Explain(r, set)
-	text := t.Sentence()
-	if h := hint(&t, c.Principal.Kind); h != "" {
-		text += " (" + h + ")"
+	told := t
+	if t.Layer == policy.TrustLayer && stranger(&t, c.Principal) {
+		set.Resource = trustsNobody.As(policy.Trust)
+		told = policy.Explain(r, set)
 	}
+	text := told.Sentence() + " (" + hint(&told, c.Principal) + ")"
 	return fault.New(fault.Denied, subject, "%s", text).Because(&Denial{Trace: t})
 }
 
-// hint says which layer refused and what would have let the request pass. Of the policies of another account, and of a
-// role's trust policy towards anyone but podid itself, it tells that they refused and nothing of their content.
-func hint(t *policy.Trace, caller arn.Kind) string {
-	own := !t.CrossAccount || t.Layer == policy.IdentityLayer || t.Layer == policy.BoundaryLayer || t.Layer == policy.SessionLayer
-	if t.Layer == policy.TrustLayer && caller != arn.Service {
-		own = false
-	}
+// stranger reports whether a role's owner has told the caller nothing about the role. It hears of a role that refuses it what it
+// would hear of one that does not exist, be it by silence or by a Deny statement.
+func stranger(t *policy.Trace, p arn.Principal) bool {
+	return p.Kind != arn.Service && (t.CrossAccount || p.Account == "")
+}
+
+// hint says which layer refused and, where the policy is the caller's own, what would have let the request pass.
+func hint(t *policy.Trace, caller arn.Principal) string {
 	layer := layerName(t)
+	if !mayRead(t, caller) {
+		return "refused by " + layer
+	}
 	if d := t.Deciding; d != nil && t.Outcome == policy.ExplicitDeny {
-		if !own {
-			return "refused by " + layer
-		}
 		return fmt.Sprintf("refused by %s: %s denies it", layer, statement(*d))
 	}
-	if miss, ok := nearest(t); ok && own {
+	if miss, ok := nearest(t); ok {
 		return fmt.Sprintf("refused by %s: %s allows it but for its %s", layer, statement(miss.StatementRef), missing(miss))
 	}
 	return "refused by " + layer
+}
+
+// mayRead reports whether the caller may hear what is in the policy that refused. Everybody may know what is attached to
+// themselves, and callers of the owner's account what its resource policy says. Nobody but podid itself hears more of a trust
+// policy than that it refused; anonymous callers hear nothing.
+func mayRead(t *policy.Trace, caller arn.Principal) bool {
+	switch t.Layer {
+	case policy.IdentityLayer, policy.BoundaryLayer, policy.SessionLayer:
+		return true
+	case policy.TrustLayer:
+		return caller.Kind == arn.Service
+	case policy.ResourceLayer:
+		return caller.Account != "" && caller.Account == t.ResourceAccount
+	case policy.NoLayer, policy.SCPLayer, policy.RCPLayer:
+	}
+	return false
 }
 
 func layerName(t *policy.Trace) string {
@@ -77,7 +96,7 @@ func layerName(t *policy.Trace) string {
 		return "a resource control policy"
 	case policy.ResourceLayer:
 		if t.CrossAccount {
-			return "account " + t.ResourceAccount + ", which owns the resource: its resource policy does not let this caller in"
+			return "the account that owns the resource: its resource policy does not let this caller in"
 		}
 		return "the resource policy"
 	case policy.NoLayer:

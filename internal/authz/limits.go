@@ -3,8 +3,6 @@ package authz
 import (
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/podid/podid/internal/arn"
 	"github.com/podid/podid/internal/fault"
@@ -12,9 +10,6 @@ import (
 
 // Limits of a session. spec: iam-policy.md 2, pod-identity.md 6.5
 const (
-	maxTags          = 50
-	maxTagKey        = 128
-	maxTagValue      = 256
 	maxSessionPolicy = 2048
 	maxPolicyARNs    = 10
 	minDuration      = 15 * time.Minute
@@ -50,42 +45,6 @@ func (q *Assumption) check() error {
 		return invalid("A session has at most %d managed session policies", maxPolicyARNs)
 	}
 	return checkTags(q.Tags, q.TransitiveTagKeys)
-}
-
-func checkTags(tags map[string]string, transitive []string) error {
-	if len(tags) > maxTags {
-		return fault.New(fault.Invalid, "tags", "A session has at most %d tags", maxTags)
-	}
-	folded := make(map[string]bool, len(tags))
-	for k, v := range tags {
-		if k == "" || utf8.RuneCountInString(k) > maxTagKey || utf8.RuneCountInString(v) > maxTagValue || !tagText(k) || !tagText(v) {
-			return fault.New(fault.Invalid, "tags", "The session tag %s is invalid: keys have 1 to 128 and values 0 to 256 letters, digits, "+
-				"spaces and _.:/=+-@", quoted(k))
-		}
-		low := strings.ToLower(k)
-		if strings.HasPrefix(low, "aws:") {
-			return fault.New(fault.Invalid, "tags", "The session tag %s is invalid: keys that begin with aws: are reserved", quoted(k))
-		}
-		if folded[low] {
-			return fault.New(fault.Invalid, "tags", "Duplicate tag keys found. Please note that Tag keys are case insensitive.")
-		}
-		folded[low] = true
-	}
-	for _, k := range transitive {
-		if !folded[strings.ToLower(k)] {
-			return fault.New(fault.Invalid, "tags", "The transitive tag key %s must be one of the session's tags", quoted(k))
-		}
-	}
-	return nil
-}
-
-func tagText(s string) bool {
-	for _, r := range s {
-		if !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.Is(unicode.Z, r) && !strings.ContainsRune("_.:/=+-@", r) {
-			return false
-		}
-	}
-	return true
 }
 
 func checkName(member, value, punctuation string, shortest, longest int) error {
