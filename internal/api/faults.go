@@ -86,7 +86,7 @@ var QueryFront = Faults{
 }
 
 // allowed reports whether an operation may answer with a shape: it lists the shape, or the protocol's front answers so.
-func (o *operation) allowed(s Shape, front Faults) bool {
+func (o *AnyOperation) allowed(s Shape, front Faults) bool {
 	if o.may == nil || slices.Contains(o.may, s.Code) {
 		return true
 	}

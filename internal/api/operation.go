@@ -78,8 +78,8 @@ type Operation[In, Out any] struct {
 }
 
 // Op erases the types of an operation for the service's table.
-func Op[In, Out any](o Operation[In, Out]) operation { //nolint:revive // operations are made here and nowhere else
-	return operation{
+func Op[In, Out any](o Operation[In, Out]) AnyOperation {
+	return AnyOperation{
 		name: o.Name, http: o.HTTP, unsigned: o.Unsigned, readOnly: o.ReadOnly, may: o.May,
 		input: func() any { return new(In) },
 		run: func(ctx context.Context, c *Call, in any) (any, error) {
@@ -111,7 +111,8 @@ func Op[In, Out any](o Operation[In, Out]) operation { //nolint:revive // operat
 	}
 }
 
-type operation struct {
+// AnyOperation is an operation without its types: a row of a service's table. [Op] makes it.
+type AnyOperation struct {
 	name     string
 	http     HTTP
 	unsigned bool

@@ -28,7 +28,7 @@ const (
 	maxDepth      = 8
 )
 
-func (q Query) find(r *http.Request, body []byte, ops []operation) (*operation, url.Values, error) {
+func (q Query) find(r *http.Request, body []byte, ops []AnyOperation) (*AnyOperation, url.Values, error) {
 	text := r.URL.RawQuery
 	if r.Method == http.MethodPost {
 		text = string(body)
@@ -137,7 +137,7 @@ func (n *node) intoList(v reflect.Value, name string) error {
 	return nil
 }
 
-func (q Query) encode(w http.ResponseWriter, op *operation, out any, requestID string) error {
+func (q Query) encode(w http.ResponseWriter, op *AnyOperation, out any, requestID string) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `<%sResponse xmlns="%s">`, op.name, q.Namespace)
 	b.WriteString("<" + op.name + "Result>")

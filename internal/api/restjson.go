@@ -17,7 +17,7 @@ type RESTJSON struct{}
 var _ Protocol = RESTJSON{}
 
 // find routes by method and raw path: labels are percent-encoded by clients, slashes in ARNs included.
-func (RESTJSON) find(r *http.Request, _ []byte, ops []operation) (*operation, url.Values, error) {
+func (RESTJSON) find(r *http.Request, _ []byte, ops []AnyOperation) (*AnyOperation, url.Values, error) {
 	segments := strings.Split(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
 	for i := range ops {
 		if ops[i].http.Method != r.Method {
@@ -115,7 +115,7 @@ func setText(f reflect.Value, list []string) error {
 	return nil
 }
 
-func (RESTJSON) encode(w http.ResponseWriter, _ *operation, out any, _ string) error {
+func (RESTJSON) encode(w http.ResponseWriter, _ *AnyOperation, out any, _ string) error {
 	body, err := json.Marshal(plain(reflect.ValueOf(out), false))
 	if err != nil {
 		return err

@@ -17,9 +17,9 @@ import (
 // are not of this kind and is a [Service] of its own.
 type Protocol interface {
 	// find routes a request to an operation and returns the values that routing found: path labels or the form.
-	find(r *http.Request, body []byte, ops []operation) (*operation, url.Values, error)
+	find(r *http.Request, body []byte, ops []AnyOperation) (*AnyOperation, url.Values, error)
 	decode(r *http.Request, body []byte, found url.Values, in any) error
-	encode(w http.ResponseWriter, op *operation, out any, requestID string) error
+	encode(w http.ResponseWriter, op *AnyOperation, out any, requestID string) error
 	fail(w http.ResponseWriter, s Shape, text string, members map[string]string, requestID string)
 	// front is the protocol's own error rows, behind those of the service.
 	front() Faults
@@ -30,8 +30,8 @@ type Typed struct {
 	SigningName string // the service in the credential scope: "eks-auth"
 	EventSource string // as records name it: "eks-auth.amazonaws.com"
 	Protocol    Protocol
-	Faults      Faults      // the service's rows; the protocol's front rows are added behind them
-	Operations  []operation // made by [Op]
+	Faults      Faults         // the service's rows; the protocol's front rows are added behind them
+	Operations  []AnyOperation // made by [Op]
 }
 
 // maxBody bounds the body of every request but S3's: the largest legal one is an IAM call with a policy document of
@@ -72,7 +72,7 @@ func (s *Typed) shape(f *fault.Error) Shape {
 	return append(slices.Clone(s.Faults), s.Protocol.front()...).Shape(f)
 }
 
-func (s *Typed) answer(ctx context.Context, x *Exchange) (*operation, any, error) {
+func (s *Typed) answer(ctx context.Context, x *Exchange) (*AnyOperation, any, error) {
 	body, err := readBody(x.Request)
 	if err != nil {
 		return nil, nil, err

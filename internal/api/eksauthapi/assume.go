@@ -1,0 +1,198 @@
+package eksauthapi
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/google/uuid"
+
+	"github.com/podid/podid/internal/api"
+	"github.com/podid/podid/internal/authz"
+	"github.com/podid/podid/internal/cluster"
+	"github.com/podid/podid/internal/credential"
+	"github.com/podid/podid/internal/fault"
+	"github.com/podid/podid/internal/oidc"
+)
+
+// AWS's sentences; what we saw follows them. spec: pod-identity.md 2.3
+const (
+	textNoAssociation = "The token included in the request has no service account role association for it."
+	textNotAssumable  = "Unauthorized Exception! EKS does not have permissions to assume the associated role."
+)
+
+// Lifetimes of the session: with a target role both sessions last as long as a chained one may. spec: pod-identity.md 2.6
+const (
+	lifetime        = 6 * time.Hour
+	chainedLifetime = time.Hour
+)
+
+// checkInput validates the request's syntax. What the token says is not looked at here.
+func checkInput(in *AssumeRoleForPodIdentityInput) error {
+	name := aws.ToString(in.ClusterName)
+	if name == "" || len(name) > 100 {
+		return fault.New(fault.Invalid, "parameter", "clusterName must have 1 to 100 characters")
+	}
+	token := aws.ToString(in.Token)
+	if token == "" {
+		return fault.New(fault.Invalid, "parameter", "token is required")
+	}
+	if len(token) > oidc.MaxToken || strings.Count(token, ".") != 2 {
+		return fault.New(fault.Invalid, "parameter", "token must be a JSON Web Token of at most %d characters", oidc.MaxToken)
+	}
+	return nil
+}
+
+// assumeRoleForPodIdentity takes the steps of spec 2.3 in their order.
+func (s *service) assumeRoleForPodIdentity(
+	ctx context.Context, c *api.Call, in *AssumeRoleForPodIdentityInput,
+) (*AssumeRoleForPodIdentityOutput, error) {
+	home, err := s.Clusters.Get(c.Account(), *in.ClusterName)
+	if err != nil {
+		return nil, err
+	}
+	c.Record.Touch(home.ARN(), home.Account, "AWS::EKS::Cluster")
+	if home.Keys() == nil {
+		return nil, fault.New(fault.Unavailable, "cluster",
+			"The cluster %s has not published its key set yet, so no token of it can be verified", home.Name)
+	}
+	claims, err := oidc.Verify(*in.Token, home.Keys(), oidc.Expect{Issuer: home.Issuer(), Audiences: []string{Audience}, Now: c.Now})
+	if err != nil {
+		return nil, err
+	}
+	if err := claims.RequirePodBound(); err != nil {
+		return nil, err
+	}
+	pod := &credential.Pod{
+		ClusterARN: home.ARN(), Namespace: claims.Kubernetes.Namespace, ServiceAccount: claims.Kubernetes.ServiceAccount,
+		PodName: claims.Kubernetes.Pod, PodUID: claims.Kubernetes.PodUID, Node: claims.Kubernetes.Node,
+	}
+	c.Record.AdditionalData.Pod = pod
+	if err := sameNode(c, aws.ToString(in.EksNodeName), pod.Node); err != nil {
+		return nil, err
+	}
+	association, err := s.Clusters.Lookup(ctx, home.Account, home.Name, pod.Namespace, pod.ServiceAccount)
+	if err != nil {
+		return nil, noAssociation(err)
+	}
+	pod.AssociationID = association.ID
+	session, err := s.assume(c, home, association, pod)
+	if err != nil {
+		return nil, notAssumable(err)
+	}
+	credentials, err := s.Ring.Mint(ctx, session)
+	if err != nil {
+		return nil, err
+	}
+	c.Record.AdditionalData.Credential = session.Principal.ARN
+	return &AssumeRoleForPodIdentityOutput{
+		Subject:                Subject{Namespace: pod.Namespace, ServiceAccount: pod.ServiceAccount},
+		Audience:               Audience,
+		PodIdentityAssociation: AssociationRef{AssociationArn: association.ARN(), AssociationId: association.ID},
+		AssumedRoleUser:        AssumedRoleUser{Arn: session.Principal.ARN, AssumeRoleId: session.Principal.ID},
+		Credentials: Credentials{
+			AccessKeyId: credentials.AccessKeyID, SecretAccessKey: credentials.SecretAccessKey,
+			SessionToken: credentials.SessionToken, Expiration: credentials.Expiration,
+		},
+	}, nil
+}
+
+// sameNode refuses a token that is used from another node than its pod's. Which node asks is known where the caller is an
+// agent that signed in with its own projected token; a node name in the request is held to the token's as well.
+func sameNode(c *api.Call, said, node string) error {
+	if node == "" {
+		return nil // tokens of Kubernetes before 1.30 do not name the node
+	}
+	caller := ""
+	if session := c.Caller.Session; session != nil && session.Pod != nil {
+		caller = session.Pod.Node
+	}
+	for _, from := range []string{caller, said} {
+		if from != "" && from != node {
+			return fault.New(fault.Denied, "node", "The token is of a pod on node %q and was presented from node %q", node, from)
+		}
+	}
+	return nil
+}
+
+// noAssociation words the absence of an association; other failures stay what they are.
+func noAssociation(err error) error {
+	f := fault.Of(err)
+	if f.Kind != fault.NotFound {
+		return err
+	}
+	return fault.New(fault.NotFound, "association", "%s (%s)", textNoAssociation, f.Public).Because(err)
+}
+
+// notAssumable words the refusal of a role.
+func notAssumable(err error) error {
+	f := fault.Of(err)
+	if f.Kind != fault.Denied {
+		return err
+	}
+	return fault.New(fault.Denied, "role", "%s (%s)", textNotAssumable, f.Public).Because(err)
+}
+
+// assume asks the association's role and then, with its session, the target role. Tags and session policy go where the
+// matrix of spec 2.6 says.
+func (s *service) assume(c *api.Call, home *cluster.Cluster, a *cluster.Association, pod *credential.Pod) (credential.Session, error) {
+	name := sessionName(home.Name, pod.PodName)
+	q := authz.Assumption{
+		Caller: authz.ServiceCaller(ServicePrincipal), Action: authz.AssumeRole, RoleARN: a.RoleARN, SessionName: name, Duration: lifetime,
+		SourceARN: home.ARN(), SourceAccount: home.Account, Pod: pod, Via: credential.ViaPodIdentity, Network: c.Network,
+	}
+	if !a.DisableSessionTags {
+		q.Tags = sessionTags(home, pod)
+		q.TransitiveTagKeys = transitive[:]
+	}
+	if a.TargetRoleARN == "" {
+		q.SessionPolicies = policies(a.Policy)
+		return s.Authorizer.Assume(q)
+	}
+	q.Duration = chainedLifetime
+	first, err := s.Authorizer.Assume(q)
+	if err != nil {
+		return credential.Session{}, err
+	}
+	caller, err := s.Authorizer.SessionCaller(first)
+	if err != nil {
+		return credential.Session{}, err
+	}
+	return s.Authorizer.Assume(authz.Assumption{
+		Caller: caller, Action: authz.AssumeRole, RoleARN: a.TargetRoleARN, SessionName: name, Duration: chainedLifetime,
+		ExternalID: a.ExternalID(), SessionPolicies: policies(a.Policy), Pod: pod, Via: credential.ViaPodIdentity, Network: c.Network,
+	})
+}
+
+func policies(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return []string{text}
+}
+
+// transitive are the keys of the six session tags, all of which later sessions inherit. spec: pod-identity.md 2.6
+var transitive = [...]string{
+	"eks-cluster-arn", "eks-cluster-name", "kubernetes-namespace", "kubernetes-service-account", "kubernetes-pod-name", "kubernetes-pod-uid",
+}
+
+func sessionTags(home *cluster.Cluster, pod *credential.Pod) map[string]string {
+	return map[string]string{
+		transitive[0]: home.ARN(), transitive[1]: home.Name, transitive[2]: pod.Namespace, transitive[3]: pod.ServiceAccount,
+		transitive[4]: pod.PodName, transitive[5]: pod.PodUID,
+	}
+}
+
+// sessionName is eks-, 10 characters of the cluster's and 10 of the pod's name, and a uuid: at most 62 of the 64 that a
+// session name may have. spec: pod-identity.md 2.6
+func sessionName(clusterName, pod string) string {
+	return "eks-" + first(clusterName, 10) + "-" + first(pod, 10) + "-" + uuid.NewString()
+}
+
+func first(s string, n int) string {
+	if len(s) > n {
+		return s[:n]
+	}
+	return s
+}

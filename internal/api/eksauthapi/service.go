@@ -1,0 +1,120 @@
+// Package eksauthapi is EKS Auth: a pod's token in, the credentials of its role out.
+//
+// It owns the one operation, AssumeRoleForPodIdentity, and the order of its steps: the token is proven with the cluster's own
+// keys, offline; the association is looked up; the role's trust policy is asked on behalf of pods.eks.amazonaws.com; where
+// there is a target role, its trust policy is asked on behalf of the first role's session; a session is minted. Nothing
+// is written. A refusal begins with AWS's sentence and then says which step refused and what it saw.
+//
+// spec: pod-identity.md 2
+package eksauthapi
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/podid/podid/internal/api"
+	"github.com/podid/podid/internal/arn"
+	"github.com/podid/podid/internal/authz"
+	"github.com/podid/podid/internal/cluster"
+	"github.com/podid/podid/internal/credential"
+	"github.com/podid/podid/internal/fault"
+)
+
+// ServicePrincipal is who assumes an association's role, and Audience whom a pod's token must be for.
+const (
+	ServicePrincipal = "pods.eks.amazonaws.com"
+	Audience         = "pods.eks.amazonaws.com"
+)
+
+// AssumeRoleForPodIdentityInput is the request. spec: pod-identity.md 2.2
+type AssumeRoleForPodIdentityInput struct {
+	ClusterName *string
+	Token       *string // the pod's service account token; never recorded
+	EksNodeName *string
+	InstanceId  *string //nolint:revive // the model's spelling
+	Zone        *string
+}
+
+// AssumeRoleForPodIdentityOutput is the answer. spec: pod-identity.md 2.4
+type AssumeRoleForPodIdentityOutput struct {
+	Subject                Subject
+	Audience               string
+	PodIdentityAssociation AssociationRef
+	AssumedRoleUser        AssumedRoleUser
+	Credentials            Credentials
+}
+
+// Subject is whose token it was.
+type Subject struct {
+	Namespace      string
+	ServiceAccount string
+}
+
+// AssociationRef names the association that gave the role.
+type AssociationRef struct {
+	AssociationArn string
+	AssociationId  string //nolint:revive // the model's spelling
+}
+
+// AssumedRoleUser is the session's principal: that of the target role where there is one.
+type AssumedRoleUser struct {
+	Arn          string
+	AssumeRoleId string //nolint:revive // the model's spelling, not AssumedRoleId
+}
+
+// Credentials are the session's.
+type Credentials struct {
+	AccessKeyId     string //nolint:revive // the model's spelling
+	SecretAccessKey string
+	SessionToken    string
+	Expiration      time.Time
+}
+
+// faults words each way to fail as EKS Auth does. AccessDenied has status 400 here: the model says so, and an agent tells by
+// it that the pod is refused and not the node. spec: pod-identity.md 2.5
+var faults = api.Faults{
+	{Kind: fault.Denied, Subject: "role", Shape: api.Shape{Code: "AccessDeniedException", Status: http.StatusBadRequest}},
+	{Kind: fault.Denied, Subject: "node", Shape: api.Shape{Code: "AccessDeniedException", Status: http.StatusBadRequest}},
+	{Kind: fault.Invalid, Subject: "token", Shape: api.Shape{Code: "InvalidTokenException", Status: http.StatusBadRequest}},
+	{Kind: fault.Unauthenticated, Subject: "token", Shape: api.Shape{Code: "InvalidTokenException", Status: http.StatusBadRequest}},
+	{Kind: fault.Expired, Subject: "token", Shape: api.Shape{Code: "ExpiredTokenException", Status: http.StatusBadRequest}},
+	{Kind: fault.Invalid, Subject: "parameter", Shape: api.Shape{Code: "InvalidParameterException", Status: http.StatusBadRequest}},
+	{Kind: fault.Invalid, Shape: api.Shape{Code: "InvalidRequestException", Status: http.StatusBadRequest}},
+	{Kind: fault.Limit, Shape: api.Shape{Code: "InvalidRequestException", Status: http.StatusBadRequest}},
+	{Kind: fault.NotFound, Shape: api.Shape{Code: "ResourceNotFoundException", Status: http.StatusNotFound}},
+	{Kind: fault.Unavailable, Shape: api.Shape{Code: "ServiceUnavailableException", Status: http.StatusServiceUnavailable}},
+	{Kind: fault.Internal, Shape: api.Shape{Code: "InternalServerException", Status: http.StatusInternalServerError}},
+}
+
+// Config is what the service needs; every field is required.
+type Config struct {
+	Clusters   *cluster.Registry
+	Authorizer *authz.Authorizer
+	Ring       *credential.Ring
+}
+
+type service struct{ Config }
+
+// New makes the service.
+func New(c Config) *api.Typed {
+	s := &service{c}
+	return &api.Typed{
+		SigningName: "eks-auth", EventSource: "eks-auth.amazonaws.com", Protocol: api.RESTJSON{}, Faults: faults,
+		Operations: []api.AnyOperation{
+			api.Op(api.Operation[AssumeRoleForPodIdentityInput, AssumeRoleForPodIdentityOutput]{
+				Name:   "AssumeRoleForPodIdentity",
+				HTTP:   api.HTTP{Method: http.MethodPost, URI: "/clusters/{clusterName}/assume-role-for-pod-identity"},
+				Action: "eks-auth:AssumeRoleForPodIdentity", ReadOnly: true,
+				Check: checkInput,
+				Resource: func(c *api.Call, in *AssumeRoleForPodIdentityInput) api.Resource {
+					r := api.Resource{ARN: arn.Cluster(c.Region, c.Account(), *in.ClusterName), Account: c.Account()}
+					if found, ok := s.Clusters.Find(c.Account(), *in.ClusterName); ok {
+						r.Tags = found.Tags
+					}
+					return r
+				},
+				Run: s.assumeRoleForPodIdentity,
+			}),
+		},
+	}
+}
