@@ -3,12 +3,8 @@ package cluster
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"iter"
-	"slices"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/podid/podid/internal/arn"
 	"github.com/podid/podid/internal/fault"
@@ -16,141 +12,203 @@ import (
 	"github.com/podid/podid/internal/store"
 )
 
-// Status is where a cluster, node group or add-on is on its way. The words are EKS's.
+const subjectCluster = "cluster"
+
+// maxSettings bounds what is kept for others without being understood.
+const maxSettings = 64 << 10
+
+// Status is where something is on the way from wanted to true, in EKS's words.
 type Status string
 
-// The statuses that are in use.
+// The statuses that podid's clusters, node groups and add-ons have.
 const (
 	Creating Status = "CREATING"
 	Active   Status = "ACTIVE"
+	Updating Status = "UPDATING"
 	Degraded Status = "DEGRADED"
 	Deleting Status = "DELETING"
 )
 
-// Cluster is a cluster: what was asked for when it was created, and what was last reported of it.
+// Cluster is a Kubernetes cluster, or the wish for one.
 type Cluster struct {
 	Account   string            `json:"account"`
-	Name      string            `json:"name"`
 	Region    string            `json:"region"`
-	ID        string            `json:"id"` // uuid, new for each creation
+	Name      string            `json:"name"`
+	ID        string            `json:"id"` // 32 upper-case hex digits; another one for a cluster made again under the same name
 	RoleARN   string            `json:"roleArn"`
-	Wanted    json.RawMessage   `json:"wanted,omitempty"` // the further members of CreateCluster, as they were given
+	Settings  json.RawMessage   `json:"settings,omitempty"` // what the API keeps for its clients; nothing of it matters here
 	Tags      map[string]string `json:"tags,omitempty"`
+	Protected bool              `json:"protected,omitempty"` // refuse deletion
+	Deleting  bool              `json:"deleting,omitempty"`  // what belongs to it is being removed
 	CreatedAt time.Time         `json:"createdAt"`
 
-	Report *Report `json:"report,omitempty"` // nil: never connected
+	// What the cluster itself reported, empty before it was connected.
+	Issuer               string `json:"issuer,omitempty"`
+	JWKS                 string `json:"jwks,omitempty"`
+	Endpoint             string `json:"endpoint,omitempty"`
+	CertificateAuthority string `json:"certificateAuthority,omitempty"` // base64 of PEM
+	Version              string `json:"version,omitempty"`              // Kubernetes, "1.36"
 
 	keys *oidc.KeySet
 }
 
-// Report is what whoever runs a cluster says is true of it.
-type Report struct {
-	At                   time.Time        `json:"at"`
-	Issuer               string           `json:"issuer"`
-	JWKS                 string           `json:"jwks"`
-	Endpoint             string           `json:"endpoint,omitempty"`
-	CertificateAuthority string           `json:"certificateAuthority,omitempty"`
-	Version              string           `json:"version,omitempty"`
-	Nodes                []Node           `json:"nodes,omitempty"`
-	Addons               map[string]Agent `json:"addons,omitempty"` // by name
-}
-
-// Node is a node of a cluster.
-type Node struct {
-	Name      string `json:"name"`
-	Ready     bool   `json:"ready"`
-	Nodegroup string `json:"nodegroup,omitempty"`
-}
-
-// Agent is an add-on as it runs.
-type Agent struct {
-	Version string `json:"version"`
-	Healthy bool   `json:"healthy"`
-	Message string `json:"message,omitempty"`
-}
-
-// Loaded parses the key set, once for each version of the record.
+// Loaded parses the key set. One that this program cannot read is like none: no token of the cluster is accepted.
 func (c *Cluster) Loaded() error {
-	if c.Report == nil {
+	c.keys = nil
+	if c.JWKS == "" {
 		return nil
 	}
-	keys, err := oidc.ParseKeySet([]byte(c.Report.JWKS))
-	if err != nil {
-		return err
+	if keys, err := oidc.ParseKeySet([]byte(c.JWKS)); err == nil {
+		c.keys = keys
 	}
-	c.keys = keys
 	return nil
 }
 
 // ARN names the cluster.
 func (c *Cluster) ARN() string { return arn.Cluster(c.Region, c.Account, c.Name) }
 
-// Keys are the cluster's public keys; nil while none are published.
+// Keys is the key set that the cluster's tokens are signed with; nil: none was published yet.
 func (c *Cluster) Keys() *oidc.KeySet { return c.keys }
 
-// Issuer is the issuer of the cluster's tokens; empty while it was never connected.
-func (c *Cluster) Issuer() string {
-	if c.Report == nil {
-		return ""
-	}
-	return c.Report.Issuer
-}
-
-// Status is ACTIVE once the cluster is connected.
+// Status is CREATING until the cluster was connected.
 func (c *Cluster) Status() Status {
-	if c.Report == nil {
-		return Creating
+	switch {
+	case c.Deleting:
+		return Deleting
+	case c.connected():
+		return Active
 	}
-	return Active
+	return Creating
 }
 
-func noCluster(name string) error {
-	return fault.New(fault.NotFound, "cluster", "No cluster found for name: %s.", cut(name)).With("clusterName", cut(name))
-}
+func (c *Cluster) connected() bool { return c.Issuer != "" && c.JWKS != "" }
+
+// key is the prefix of everything that belongs to the cluster, and the cluster's own key.
+func (c *Cluster) key() store.Key { return store.Key{c.Account, c.Name} }
 
 // Find looks a cluster up.
 func (r *Registry) Find(account, name string) (*Cluster, bool) {
 	return clusters.Get(r.db.Snapshot(), store.Key{account, name})
 }
 
-// Get is Find that fails with fault.NotFound.
-func (r *Registry) Get(account, name string) (*Cluster, error) {
-	c, ok := r.Find(account, name)
+// Get is Find that makes sure before it fails with fault.NotFound: the cluster may have been created on another replica just now.
+func (r *Registry) Get(ctx context.Context, account, name string) (*Cluster, error) {
+	if c, ok := r.Find(account, name); ok {
+		return c, nil
+	}
+	if CheckName(name) != nil {
+		return nil, noCluster(name)
+	}
+	c, ok, err := clusters.Fresh(ctx, r.db, store.Key{account, name})
+	if err != nil {
+		return nil, err
+	}
 	if !ok {
 		return nil, noCluster(name)
 	}
 	return c, nil
 }
 
+// Sync returns once this replica knows every report and association that was acknowledged before the call.
+func (r *Registry) Sync(ctx context.Context) error { return r.db.Sync(ctx) }
+
 // All yields an account's clusters in the order of names.
 func (r *Registry) All(account string) iter.Seq[*Cluster] {
 	return values(clusters, r.db.Snapshot(), store.Key{account})
 }
 
-// ByIssuer finds the clusters of an account whose tokens have an issuer. More than one makes the issuer useless as an
-// identity provider, because a token does not say which of them it is from.
+// ByIssuer lists the connected clusters of an account that have an issuer. Of more than one, nothing tells which of them a token
+// is from: whoever has only a token must refuse it then.
 func (r *Registry) ByIssuer(account, issuer string) []*Cluster {
 	var found []*Cluster
 	for c := range r.All(account) {
-		if c.Issuer() == issuer && issuer != "" {
+		if issuer != "" && c.Issuer == issuer && !c.Deleting {
 			found = append(found, c)
 		}
 	}
 	return found
 }
 
-// Issuers yields every connected cluster of every account whose issuer is a given one.
-func (r *Registry) Issuers(issuer string) iter.Seq[*Cluster] {
-	return func(yield func(*Cluster) bool) {
-		for c := range values(clusters, r.db.Snapshot(), nil) {
-			if c.Issuer() == issuer && !yield(c) {
-				return
-			}
-		}
-	}
+func noCluster(name string) error {
+	return fault.New(fault.NotFound, subjectCluster, "No cluster found for name: %s.", quotedName(name)).With("clusterName", quotedName(name))
 }
 
-// values drops the keys of a table's records.
+// quotedName is a name as texts and members carry it: as it is, unless it is no name at all.
+func quotedName(name string) string {
+	if simpleName(name, maxClusterName) {
+		return name
+	}
+	return quoted(name)
+}
+
+// readCluster reads a cluster that something is to be made in or changed.
+func readCluster(tx *store.Tx, account, name string) (*Cluster, error) {
+	c, ok, err := clusters.Read(tx, store.Key{account, name})
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, noCluster(name)
+	}
+	if c.Deleting {
+		return nil, fault.New(fault.Conflict, "deleting cluster", "The cluster %s is being deleted", name).With("clusterName", name)
+	}
+	return c, nil
+}
+
+// Create makes a cluster, or rather the wish for one: it is CREATING until somebody connects it. Account, Name, RoleARN, Settings,
+// Tags and Protected are taken from c. Token is the client request token, or empty.
+func (r *Registry) Create(ctx context.Context, c Cluster, token string) (*Cluster, error) {
+	if err := CheckName(c.Name); err != nil {
+		return nil, err
+	}
+	if err := checkTags(c.Tags); err != nil {
+		return nil, err
+	}
+	if len(c.Settings) > maxSettings {
+		return nil, fault.New(fault.Invalid, subjectCluster, "The settings of the cluster have more than %d bytes", maxSettings)
+	}
+	id, err := r.newHex()
+	if err != nil {
+		return nil, err
+	}
+	made := &Cluster{
+		Account: c.Account, Region: r.region, Name: c.Name, ID: id, RoleARN: c.RoleARN, Settings: c.Settings, Tags: c.Tags,
+		Protected: c.Protected, CreatedAt: r.clock(),
+	}
+	params := []any{c.Name, c.RoleARN, c.Settings, c.Tags, c.Protected}
+	var out *Cluster
+	err = r.db.Update(ctx, func(tx *store.Tx) error {
+		out = made
+		before, err := once(tx, onceKey{c.Account, "", "CreateCluster", token}, params, id)
+		if err != nil {
+			return err
+		}
+		old, exists, err := clusters.Read(tx, made.key())
+		switch {
+		case err != nil:
+			return err
+		case before != "" && exists && old.ID == before:
+			out = old
+			return nil
+		case before != "":
+			return gone("the cluster " + c.Name)
+		case exists:
+			return fault.New(fault.Exists, subjectCluster, "Cluster already exists with name: %s", c.Name).With("clusterName", c.Name)
+		case full(clusters, r.db.Snapshot(), store.Key{c.Account}, r.limits.Clusters):
+			return fault.New(fault.Limit, subjectCluster, "The account has reached its limit of %d clusters", r.limits.Clusters).
+				With("clusterName", c.Name)
+		}
+		clusters.Put(tx, made.key(), made)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// values iterates over the records of a table under a prefix.
 func values[T any](t store.Table[T], s *store.Snapshot, prefix store.Key) iter.Seq[*T] {
 	return func(yield func(*T) bool) {
 		for _, v := range t.All(s, prefix) {
@@ -159,139 +217,4 @@ func values[T any](t store.Table[T], s *store.Snapshot, prefix store.Key) iter.S
 			}
 		}
 	}
-}
-
-// Create makes a cluster. Account, Name and RoleARN are required. It is CREATING until somebody connects it.
-func (r *Registry) Create(ctx context.Context, c Cluster) (*Cluster, error) {
-	if err := checkName("name", c.Name, maxClusterName); err != nil {
-		return nil, err
-	}
-	if _, err := arn.ParseRole(c.RoleARN); err != nil {
-		return nil, invalid("roleArn %q is invalid: %s", cut(c.RoleARN), err).With("clusterName", c.Name)
-	}
-	if err := checkTags(c.Tags); err != nil {
-		return nil, err
-	}
-	c.Region, c.ID, c.CreatedAt, c.Report = r.region, uuid.NewString(), r.instant(), nil
-	err := r.db.Update(ctx, func(tx *store.Tx) error { return clusters.Create(tx, store.Key{c.Account, c.Name}, &c) })
-	if errors.Is(err, fault.Exists) {
-		return nil, fault.New(fault.Exists, "cluster", "Cluster already exists with name: %s", c.Name).With("clusterName", c.Name)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return &c, nil
-}
-
-// change updates a cluster.
-func (r *Registry) change(ctx context.Context, account, name string, f func(*store.Tx, *Cluster) error) error {
-	return r.db.Update(ctx, func(tx *store.Tx) error {
-		c, ok, err := clusters.Read(tx, store.Key{account, name})
-		if err != nil {
-			return err
-		}
-		if !ok {
-			return noCluster(name)
-		}
-		if err := f(tx, c); err != nil {
-			return err
-		}
-		clusters.Put(tx, store.Key{account, name}, c)
-		return nil
-	})
-}
-
-// deleteBatch is how many associations one transaction removes: each is two records, and a transaction has a limit.
-const deleteBatch = 50
-
-// Delete removes a cluster and its associations. It is refused while node groups exist. Associations go first, in batches: a
-// deletion that is broken off leaves the cluster, and can be repeated.
-func (r *Registry) Delete(ctx context.Context, account, name string) (*Cluster, error) {
-	c, err := r.Get(account, name)
-	if err != nil {
-		return nil, err
-	}
-	for more := true; more; {
-		if err := r.db.Update(ctx, func(tx *store.Tx) error {
-			more = false
-			for range nodegroups.AllTx(tx, store.Key{account, name}) {
-				return fault.New(fault.Exists, "cluster", "Cluster has nodegroups attached").With("clusterName", name)
-			}
-			n := 0
-			for k, a := range associations.AllTx(tx, store.Key{account, name}) {
-				if n++; n > deleteBatch {
-					more = true
-					return nil
-				}
-				associations.Delete(tx, k)
-				associationIDs.Delete(tx, store.Key{account, name, a.ID})
-			}
-			for k := range addons.AllTx(tx, store.Key{account, name}) {
-				addons.Delete(tx, k)
-			}
-			clusters.Delete(tx, store.Key{account, name})
-			return nil
-		}); err != nil {
-			return nil, err
-		}
-	}
-	return c, nil
-}
-
-// PutReport replaces what is known of a cluster. An add-on or node group that is being deleted goes when the report no longer
-// has it.
-func (r *Registry) PutReport(ctx context.Context, account, name string, report Report) error {
-	if err := checkReport(&report); err != nil {
-		return err
-	}
-	report.At = r.instant()
-	return r.change(ctx, account, name, func(tx *store.Tx, c *Cluster) error {
-		c.Report = &report
-		for k, a := range addons.AllTx(tx, store.Key{account, name}) {
-			if _, runs := report.Addons[a.Name]; a.Deleting && !runs {
-				addons.Delete(tx, k)
-			}
-		}
-		for k, g := range nodegroups.AllTx(tx, store.Key{account, name}) {
-			has := slices.ContainsFunc(report.Nodes, func(n Node) bool { return n.Nodegroup == g.Name })
-			if g.Deleting && !has {
-				nodegroups.Delete(tx, k)
-			}
-		}
-		return nil
-	})
-}
-
-// Bounds of a report: the largest cluster that Kubernetes supports has 5,000 nodes.
-const (
-	maxNodes  = 10_000
-	maxAddons = 200
-	maxText   = 16 << 10
-)
-
-func checkReport(r *Report) error {
-	if _, err := oidc.ParseKeySet([]byte(r.JWKS)); err != nil {
-		return invalid("jwks is not a key set of public keys: %s", fault.Of(err).Public).Because(err)
-	}
-	switch {
-	case r.Issuer == "" || len(r.Issuer) > 255:
-		return invalid("issuer must have 1 to 255 characters")
-	case len(r.Nodes) > maxNodes:
-		return invalid("a report has at most %d nodes", maxNodes)
-	case len(r.Addons) > maxAddons:
-		return invalid("a report has at most %d add-ons", maxAddons)
-	case len(r.Endpoint) > maxText || len(r.CertificateAuthority) > maxText || len(r.Version) > 100:
-		return invalid("endpoint, certificateAuthority or version is too long")
-	}
-	for _, n := range r.Nodes {
-		if n.Name == "" || len(n.Name) > maxServiceAccount || len(n.Nodegroup) > maxServiceAccount {
-			return invalid("the node %q has no fit name", cut(n.Name))
-		}
-	}
-	for name, a := range r.Addons {
-		if len(name) > maxServiceAccount || len(a.Version) > 100 || len(a.Message) > maxText {
-			return invalid("the add-on %q is reported with too long a name, version or message", cut(name))
-		}
-	}
-	return nil
 }

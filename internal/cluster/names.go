@@ -1,117 +1,181 @@
 package cluster
 
 import (
-	"fmt"
+	"encoding/hex"
 	"io"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/podid/podid/internal/fault"
 )
 
-// spec: pod-identity.md 1.8, 1.4, 1.10
+// Lengths of names. spec: pod-identity.md 1.8, 1.4, 1.11
 const (
 	maxClusterName    = 100
-	maxNamespace      = 63  // RFC 1123 label
-	maxServiceAccount = 253 // RFC 1123 subdomain
-	maxTags           = 50
-	maxTagKey         = 128
-	maxTagValue       = 256
+	maxNodegroupName  = 63
+	maxAddonName      = 100
+	maxNamespace      = 63
+	maxServiceAccount = 253
+	maxRoleARN        = 2048
 )
 
-func invalid(format string, args ...any) *fault.Error {
-	return fault.New(fault.Invalid, "parameter", format, args...)
+const subjectName = "name"
+
+func invalidName(format string, args ...any) *fault.Error {
+	return fault.New(fault.Invalid, subjectName, format, args...)
 }
 
-// checkName holds the pattern of cluster, node group and add-on names.
-func checkName(member, name string, longest int) error {
-	if name == "" || len(name) > longest {
-		return invalid("%s must have 1 to %d characters", member, longest)
-	}
-	for i := range len(name) {
-		c := name[i]
-		if !alphanumeric(c) && (i == 0 || (c != '-' && c != '_')) {
-			return invalid("%s must match ^[0-9A-Za-z][A-Za-z0-9\\-_]*$", member)
-		}
+// CheckName holds the alphabet of cluster names: it also bounds what goes into keys and ARNs.
+func CheckName(name string) error {
+	if !simpleName(name, maxClusterName) {
+		return invalidName("The cluster name %s is not valid: it has 1 to %d letters, digits, hyphens and underscores, "+
+			"the first of them a letter or a digit", quoted(name), maxClusterName)
 	}
 	return nil
 }
 
-func alphanumeric(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
-}
-
-func checkNamespace(name string) error {
-	if len(name) > maxNamespace || !label(name) {
-		return invalid("namespace %q is not the name of a Kubernetes namespace: lower-case letters, digits and '-', at most %d", cut(name), maxNamespace)
-	}
-	return nil
-}
-
-func checkServiceAccount(name string) error {
-	ok := len(name) <= maxServiceAccount
-	for part := range strings.SplitSeq(name, ".") {
-		ok = ok && label(part)
-	}
-	if !ok {
-		return invalid("serviceAccount %q is not the name of a Kubernetes service account: lower-case letters, digits, '-' and '.', at most %d",
-			cut(name), maxServiceAccount)
-	}
-	return nil
-}
-
-// label tells whether s is an RFC 1123 label, but for its length.
-func label(s string) bool {
-	if s == "" || s[0] == '-' || s[len(s)-1] == '-' {
+func simpleName(s string, longest int) bool {
+	if s == "" || len(s) > longest || !alphanumeric(s[0]) {
 		return false
 	}
 	for i := range len(s) {
-		if c := s[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+		if c := s[i]; !alphanumeric(c) && c != '-' && c != '_' {
 			return false
 		}
 	}
 	return true
 }
 
+func alphanumeric(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+}
+
+// CheckServiceAccount holds Kubernetes' rules: a namespace is an RFC 1123 label, a service account an RFC 1123 subdomain.
+func CheckServiceAccount(namespace, serviceAccount string) error {
+	if err := checkNamespace(namespace); err != nil {
+		return err
+	}
+	if !subdomain(serviceAccount, maxServiceAccount) {
+		return invalidName("The service account %s is not valid: it has at most %d lower-case letters, digits, hyphens and dots, "+
+			"and begins and ends each part between dots with a letter or a digit", quoted(serviceAccount), maxServiceAccount)
+	}
+	return nil
+}
+
+func checkNamespace(namespace string) error {
+	if strings.Contains(namespace, ".") || !subdomain(namespace, maxNamespace) {
+		return invalidName("The namespace %s is not valid: it has at most %d lower-case letters, digits and hyphens, "+
+			"and begins and ends with a letter or a digit", quoted(namespace), maxNamespace)
+	}
+	return nil
+}
+
+func subdomain(s string, longest int) bool {
+	if len(s) > longest {
+		return false
+	}
+	for label := range strings.SplitSeq(s, ".") {
+		if label == "" || label[0] == '-' || label[len(label)-1] == '-' {
+			return false
+		}
+		for i := range len(label) {
+			if c := label[i]; c != '-' && (c < '0' || c > '9') && (c < 'a' || c > 'z') {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// quoted prints a stranger's text in a refusal, cut to a length for people.
+func quoted(s string) string {
+	const longest = 128
+	if len(s) > longest {
+		s = s[:longest] + "..."
+	}
+	return `"` + strings.ToValidUTF8(s, "?") + `"`
+}
+
+// Limits of tags. Keys differ by case. spec: pod-identity.md 1.10
+const (
+	maxTags     = 50
+	maxTagKey   = 128
+	maxTagValue = 256
+)
+
+// checkTags holds the rules for a resource's whole set of tags.
 func checkTags(tags map[string]string) error {
 	if len(tags) > maxTags {
-		return fault.New(fault.Invalid, "tags", "A resource has at most %d tags", maxTags)
+		return fault.New(fault.Invalid, "tags", "A resource has at most %d tags, not %d", maxTags, len(tags))
 	}
-	for k, v := range tags {
-		if k == "" || utf8.RuneCountInString(k) > maxTagKey || utf8.RuneCountInString(v) > maxTagValue {
-			return fault.New(fault.Invalid, "tags", "The tag %q is invalid: keys have 1 to %d characters, values at most %d", cut(k), maxTagKey, maxTagValue)
-		}
-		if strings.HasPrefix(strings.ToLower(k), "aws:") {
-			return fault.New(fault.Invalid, "tags", "The tag key %q is invalid: keys that begin with aws: are reserved", cut(k))
+	for key, value := range tags {
+		switch {
+		case key == "" || utf8.RuneCountInString(key) > maxTagKey || !tagText(key):
+			return fault.New(fault.Invalid, "tags", "The tag key %s is not valid: it has 1 to %d letters, digits, spaces and _.:/=+-@",
+				quoted(key), maxTagKey)
+		case utf8.RuneCountInString(value) > maxTagValue || !tagText(value):
+			return fault.New(fault.Invalid, "tags", "The value of tag %s is not valid: it has at most %d letters, digits, spaces and _.:/=+-@",
+				quoted(key), maxTagValue)
+		case strings.HasPrefix(strings.ToLower(key), "aws:"):
+			return fault.New(fault.Invalid, "tags", "The tag key %s is not valid: the prefix aws: is reserved", quoted(key))
 		}
 	}
 	return nil
 }
 
-// cut bounds what of a caller's text is repeated.
-func cut(s string) string {
-	if len(s) > 100 {
-		return strings.ToValidUTF8(s[:100], "") + "..."
+func tagText(s string) bool {
+	for _, r := range s {
+		if !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.Is(unicode.Z, r) && !strings.ContainsRune("_.:/=+-@", r) {
+			return false
+		}
 	}
-	return s
+	return utf8.ValidString(s)
 }
 
-const idAlphabet = "abcdefghijklmnopqrstuvwxyz0123456789"
+const (
+	associationIDPrefix = "a-"
+	associationIDLength = 17 // without the prefix
+	idAlphabet          = "abcdefghijklmnopqrstuvwxyz0123456789"
+)
 
-// newID makes n random characters of [a-z0-9]; bytes that would favour some characters are thrown away.
-func newID(random io.Reader, n int) (string, error) {
-	const fair = 256 - 256%len(idAlphabet)
-	id := make([]byte, 0, n)
-	buf := make([]byte, 2*n)
-	for len(id) < n {
-		if _, err := io.ReadFull(random, buf); err != nil {
-			return "", fmt.Errorf("make an id: %w", err)
+// newAssociationID draws an id: a- and 17 of 36 characters, 88 bits. spec: pod-identity.md 1.3.1
+func (r *Registry) newAssociationID() (string, error) {
+	id := make([]byte, 0, len(associationIDPrefix)+associationIDLength)
+	id = append(id, associationIDPrefix...)
+	var random [2 * associationIDLength]byte
+	for {
+		if _, err := io.ReadFull(r.rand, random[:]); err != nil {
+			return "", fault.Of(err)
 		}
-		for _, b := range buf {
-			if int(b) < fair && len(id) < n {
+		for _, b := range random {
+			// A byte above the last multiple of 36 would favour some characters.
+			if b < 252 {
 				id = append(id, idAlphabet[int(b)%len(idAlphabet)])
+			}
+			if len(id) == cap(id) {
+				return string(id), nil
 			}
 		}
 	}
-	return string(id), nil
+}
+
+// newUUID draws a version 4 UUID, the last part of the ARNs of node groups and add-ons.
+func (r *Registry) newUUID() (string, error) {
+	h, err := r.newHex()
+	if err != nil {
+		return "", err
+	}
+	b := []byte(strings.ToLower(h))
+	b[12], b[16] = '4', "89ab"[b[16]&3]
+	return string(b[:8]) + "-" + string(b[8:12]) + "-" + string(b[12:16]) + "-" + string(b[16:20]) + "-" + string(b[20:]), nil
+}
+
+// newHex draws 32 upper-case hex digits: what EKS has in an issuer's URL. spec: pod-identity.md 6.1
+func (r *Registry) newHex() (string, error) {
+	var random [16]byte
+	if _, err := io.ReadFull(r.rand, random[:]); err != nil {
+		return "", fault.Of(err)
+	}
+	return strings.ToUpper(hex.EncodeToString(random[:])), nil
 }

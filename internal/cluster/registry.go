@@ -1,13 +1,21 @@
-// Package cluster knows clusters, what runs in them, and which role each service account may take.
+// Package cluster knows the clusters and their pod identity associations: which role a service account of which cluster has.
 //
-// It owns clusters, node groups, add-ons and pod identity associations. What is wanted of a cluster and what is true of it
-// are kept apart: an operator's call says what is wanted, and whoever runs the cluster reports what is true. A status is
-// always computed from the two, so nothing is ACTIVE because somebody asked for it.
+// It owns clusters, node groups, add-ons and associations at rest, the rules for them, and the lookup on the path of every
+// credential: (account, cluster, namespace, service account) to association is one read from memory. Nothing here decides who may
+// do what.
 //
-// Associations are keyed by (account, cluster, namespace, service account), so that the lookup on the path of a credential is
-// one read of the in-memory picture, and exactly one of many concurrent creations wins.
+// What is wanted and what is true are kept apart. Create and delete write what is wanted; whoever runs the cluster (the operator, or
+// the built-in cluster of the laptop mode) tells what is true with [Registry.PutReport], the whole truth each time. A status is never
+// stored: it is computed from the two, so it cannot be out of date.
 //
-// Failures are faults with the subjects "cluster", "node group", "add-on", "association", "tags" and "parameter".
+// An association is two records, one under what it is for and one under its id, written in one transaction: of any number of
+// concurrent creates for one service account exactly one wins.
+//
+// Lookups read the newest snapshot and return shared values that must not be changed. The lookups that may refuse somebody
+// ([Registry.Lookup], [Registry.Get]) make sure with one linearizable read first.
+//
+// Failures are faults with the subjects "cluster", "node group", "add-on", "association", "role", "target role", "policy document",
+// "name", "tags", "resource" (of a tag call), "report", "deletion protection" and "client request token".
 //
 // spec: pod-identity.md 1
 package cluster
@@ -21,65 +29,82 @@ import (
 	"github.com/podid/podid/internal/store"
 )
 
-// DefaultMaxAssociations is AWS's limit of associations in a cluster. spec: pod-identity.md 8
-const DefaultMaxAssociations = 5000
-
-// Config is what a Registry needs.
+// Config is what a Registry needs; DB and Region are required.
 type Config struct {
-	DB              *store.DB
-	Region          string
-	Now             func() time.Time
-	Rand            io.Reader // default: crypto/rand
-	MaxAssociations int       // in a cluster; default: DefaultMaxAssociations
+	DB     *store.DB
+	Region string           // of every ARN made here
+	Now    func() time.Time // nil: time.Now
+	Rand   io.Reader        // where ids come from; nil: crypto/rand
+	Limits Limits           // zero members: AWS's defaults
 }
 
-// Registry is the register of clusters. Its methods may be called by any number of goroutines. Values that it returns are
-// shared and must not be changed.
+// Limits are quotas. They are counted in the snapshot, so as many things as are created at the same instant may pass one.
+// spec: pod-identity.md 1.8, 8
+type Limits struct {
+	Clusters     int // of an account; default 100
+	Nodegroups   int // of a cluster; default 30
+	Associations int // of a cluster; default 5,000
+}
+
+// Registry is all clusters of all accounts. Its methods may be called by any number of goroutines.
 type Registry struct {
-	db              *store.DB
-	region          string
-	now             func() time.Time
-	rand            io.Reader
-	maxAssociations int
+	db     *store.DB
+	region string
+	now    func() time.Time
+	rand   io.Reader
+	limits Limits
 }
 
-// The tables and their keys.
+// The tables. Every key begins with the account, so that one account's clusters lie together.
 var (
-	clusters       = store.NewTable[Cluster]("cluster")              // account, name
-	nodegroups     = store.NewTable[Nodegroup]("nodegroup")          // account, cluster, name
-	addons         = store.NewTable[Addon]("addon")                  // account, cluster, name
-	associations   = store.NewTable[Association]("association")      // account, cluster, namespace, service account
-	associationIDs = store.NewTable[associationID]("association-id") // account, cluster, id
-	requestTokens  = store.NewTable[requestToken]("request-token")   // account, token; leased
+	clusters       = store.NewTable[Cluster]("cluster")                // account, name
+	reports        = store.NewTable[Report]("cluster-report")          // account, cluster
+	nodegroups     = store.NewTable[Nodegroup]("cluster-nodegroup")    // account, cluster, name
+	addons         = store.NewTable[Addon]("cluster-addon")            // account, cluster, name
+	associations   = store.NewTable[Association]("association")        // account, cluster, namespace, service account
+	associationIDs = store.NewTable[associationName]("association-id") // account, cluster, id
+	requests       = store.NewTable[request]("cluster-request")        // account, cluster id, operation, client request token
+	hostedIssuers  = store.NewTable[hostedIssuer]("cluster-issuer")    // the issuer's id: 32 hex digits
 )
 
 // Schema lists the tables of this package for store.Config.
 func Schema() []store.Definition {
-	return []store.Definition{clusters, nodegroups, addons, associations, associationIDs, requestTokens}
+	return []store.Definition{clusters, reports, nodegroups, addons, associations, associationIDs, requests, hostedIssuers}
 }
 
 // New makes a Registry on a database that was opened with this package's [Schema].
 func New(c Config) (*Registry, error) {
-	if c.DB == nil || c.Region == "" || c.Now == nil {
-		return nil, errors.New("cluster: DB, Region and Now are required")
+	if c.DB == nil || c.Region == "" {
+		return nil, errors.New("cluster: DB and Region are required")
 	}
-	if c.Rand == nil {
-		c.Rand = rand.Reader
+	r := &Registry{db: c.DB, region: c.Region, now: c.Now, rand: c.Rand, limits: c.Limits}
+	if r.now == nil {
+		r.now = time.Now
 	}
-	if c.MaxAssociations == 0 {
-		c.MaxAssociations = DefaultMaxAssociations
+	if r.rand == nil {
+		r.rand = rand.Reader
 	}
-	return &Registry{db: c.DB, region: c.Region, now: c.Now, rand: c.Rand, maxAssociations: c.MaxAssociations}, nil
+	for _, l := range []struct {
+		limit    *int
+		standard int
+	}{{&r.limits.Clusters, 100}, {&r.limits.Nodegroups, 30}, {&r.limits.Associations, 5000}} {
+		if *l.limit == 0 {
+			*l.limit = l.standard
+		}
+	}
+	return r, nil
 }
 
-// Region is the one region whose clusters these are.
-func (r *Registry) Region() string { return r.region }
+// clock is the present as records carry it: UTC in milliseconds, as EKS prints times.
+func (r *Registry) clock() time.Time { return r.now().UTC().Truncate(time.Millisecond) }
 
-// Revision is the position of the picture that the lookups of this moment see.
-func (r *Registry) Revision() int64 { return int64(r.db.Snapshot().Revision()) }
-
-// Changed is closed once there is a picture newer than a revision.
-func (r *Registry) Changed(after int64) <-chan struct{} { return r.db.Changed(store.Revision(after)) }
-
-// instant is now as it is stored: AWS's times have milliseconds.
-func (r *Registry) instant() time.Time { return r.now().UTC().Truncate(time.Millisecond) }
+// full tells whether there are limit or more records under a prefix. It looks at no more than that many.
+func full[T any](t store.Table[T], s *store.Snapshot, prefix store.Key, limit int) bool {
+	n := 0
+	for range t.All(s, prefix) {
+		if n++; n >= limit {
+			return true
+		}
+	}
+	return false
+}

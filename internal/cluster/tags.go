@@ -3,99 +3,129 @@ package cluster
 import (
 	"context"
 	"maps"
+	"strings"
 
+	"github.com/podid/podid/internal/arn"
 	"github.com/podid/podid/internal/fault"
 	"github.com/podid/podid/internal/store"
 )
 
-func noTagged(t Tagged) error {
-	return fault.New(fault.NotFound, "tagged resource", "There is no %s of this name in cluster %s", t.Type, cut(t.Cluster))
+const subjectResource = "resource"
+
+// Tagged is something that carries tags.
+type Tagged struct {
+	ARN  string
+	Type string // cluster, nodegroup, addon, podidentityassociation
+	Tags map[string]string
 }
 
-// TagsOf reads the tags of a resource.
-func (r *Registry) TagsOf(t Tagged) (map[string]string, error) {
+// Tagged finds a resource of an account by its ARN.
+func (r *Registry) Tagged(account, resource string) (*Tagged, error) {
+	t, path, err := r.parse(account, resource)
+	if err != nil {
+		return nil, err
+	}
 	s := r.db.Snapshot()
+	var found bool
 	switch t.Type {
 	case "cluster":
-		if c, ok := clusters.Get(s, store.Key{t.Account, t.Cluster}); ok {
-			return c.Tags, nil
+		if c, ok := clusters.Get(s, path); ok {
+			t.Tags, found = c.Tags, true
 		}
 	case "nodegroup":
-		if g, ok := nodegroups.Get(s, store.Key{t.Account, t.Cluster, t.Name}); ok && g.ID == t.ID {
-			return g.Tags, nil
+		if n, ok := nodegroups.Get(s, path); ok && n.ARN() == resource {
+			t.Tags, found = n.Tags, true
 		}
 	case "addon":
-		if a, ok := addons.Get(s, store.Key{t.Account, t.Cluster, t.Name}); ok && a.ID == t.ID {
-			return a.Tags, nil
+		if a, ok := addons.Get(s, path); ok && a.ARN() == resource {
+			t.Tags, found = a.Tags, true
 		}
 	case "podidentityassociation":
-		if a, err := r.GetAssociation(t.Account, t.Cluster, t.Name); err == nil {
-			return a.Tags, nil
+		if a, ok := r.associationByID(path[0], path[1], path[2]); ok {
+			t.Tags, found = a.Tags, true
 		}
 	}
-	return nil, noTagged(t)
+	if !found {
+		return nil, noResource(resource)
+	}
+	return t, nil
 }
 
-// ChangeTags sets and removes tags of a resource.
-func (r *Registry) ChangeTags(ctx context.Context, t Tagged, set map[string]string, remove []string) error {
-	apply := func(tags map[string]string) (map[string]string, error) {
-		next := maps.Clone(tags)
-		if next == nil {
-			next = map[string]string{}
-		}
-		maps.Copy(next, set)
-		for _, k := range remove {
-			delete(next, k)
-		}
-		return next, checkTags(next)
-	}
-	switch t.Type {
-	case "cluster":
-		return retag(ctx, r, clusters, store.Key{t.Account, t.Cluster}, t, func(c *Cluster) (err error) {
-			c.Tags, err = apply(c.Tags)
-			return err
-		})
-	case "nodegroup":
-		return retag(ctx, r, nodegroups, store.Key{t.Account, t.Cluster, t.Name}, t, func(g *Nodegroup) (err error) {
-			if g.ID != t.ID {
-				return noTagged(t)
-			}
-			g.Tags, err = apply(g.Tags)
-			return err
-		})
-	case "addon":
-		return retag(ctx, r, addons, store.Key{t.Account, t.Cluster, t.Name}, t, func(a *Addon) (err error) {
-			if a.ID != t.ID {
-				return noTagged(t)
-			}
-			a.Tags, err = apply(a.Tags)
-			return err
-		})
-	case "podidentityassociation":
-		_, err := r.changeAssociation(ctx, t.Account, t.Cluster, t.Name, func(tx *store.Tx, a *Association) (err error) {
-			if a.Tags, err = apply(a.Tags); err == nil {
-				associations.Put(tx, a.key(), a)
-			}
-			return err
-		})
+// Retag changes the tags of a resource: f gets a private copy of them, never nil, and changes it.
+func (r *Registry) Retag(ctx context.Context, account, resource string, f func(map[string]string)) error {
+	t, path, err := r.parse(account, resource)
+	if err != nil {
 		return err
 	}
-	return noTagged(t)
-}
-
-func retag[T any](ctx context.Context, r *Registry, table store.Table[T], key store.Key, t Tagged, f func(*T) error) error {
 	return r.db.Update(ctx, func(tx *store.Tx) error {
-		v, ok, err := table.Read(tx, key)
+		switch t.Type {
+		case "cluster":
+			return retag(tx, clusters, path, resource, func(c *Cluster) *map[string]string { return &c.Tags }, f)
+		case "nodegroup":
+			return retag(tx, nodegroups, path, resource, func(n *Nodegroup) *map[string]string { return &n.Tags }, f)
+		case "addon":
+			return retag(tx, addons, path, resource, func(a *Addon) *map[string]string { return &a.Tags }, f)
+		}
+		name, ok, err := associationIDs.Read(tx, path)
 		if err != nil {
 			return err
 		}
 		if !ok {
-			return noTagged(t)
+			return noResource(resource)
 		}
-		if err := f(v); err != nil {
-			return err
-		}
-		table.Put(tx, key, v)
-		return nil
+		key := store.Key{path[0], path[1], name.Namespace, name.ServiceAccount}
+		return retag(tx, associations, key, resource, func(a *Association) *map[string]string { return &a.Tags }, f)
 	})
+}
+
+// named is a record that knows its ARN.
+type named[T any] interface {
+	*T
+	ARN() string
+}
+
+func retag[T any, P named[T]](
+	tx *store.Tx, table store.Table[T], key store.Key, resource string, tagsOf func(P) *map[string]string, f func(map[string]string),
+) error {
+	v, ok, err := table.Read(tx, key)
+	if err != nil {
+		return err
+	}
+	if !ok || P(v).ARN() != resource {
+		return noResource(resource)
+	}
+	tags := tagsOf(v)
+	changed := maps.Clone(*tags)
+	if changed == nil {
+		changed = map[string]string{}
+	}
+	f(changed)
+	if err := checkTags(changed); err != nil {
+		return fault.New(fault.Invalid, subjectResource, "%s", fault.Of(err).Public)
+	}
+	*tags = changed
+	table.Put(tx, key, v)
+	return nil
+}
+
+// parse reads a resource's ARN into its kind and its key; the parts of the ARN that the key lacks are compared by whoever reads it.
+func (r *Registry) parse(account, resource string) (*Tagged, store.Key, error) {
+	a, err := arn.Parse(resource)
+	if err != nil || a.Service != "eks" {
+		return nil, nil, fault.New(fault.Invalid, subjectResource, "The ARN %s does not name an EKS resource", quoted(resource))
+	}
+	parts := strings.Split(a.Resource, "/")
+	length, known := map[string]int{"cluster": 2, "nodegroup": 4, "addon": 4, "podidentityassociation": 3}[parts[0]]
+	if !known || len(parts) != length {
+		return nil, nil, fault.New(fault.Invalid, subjectResource,
+			"The ARN %s does not name a cluster, node group, add-on or pod identity association", quoted(resource))
+	}
+	if a.Account != account || a.Region != r.region || a.Partition != arn.Partition {
+		return nil, nil, noResource(resource)
+	}
+	return &Tagged{ARN: resource, Type: parts[0]}, append(store.Key{account}, parts[1:min(length, 3)]...), nil
+}
+
+func noResource(resource string) error {
+	return fault.New(fault.NotFound, subjectResource, "No resource found for ARN: %s", quoted(resource))
 }

@@ -1,0 +1,72 @@
+package cluster
+
+import (
+	"strings"
+
+	"github.com/podid/podid/internal/store"
+)
+
+// hostedIssuer says whose key set is served under an issuer's id.
+type hostedIssuer struct {
+	Account string `json:"account"`
+	Cluster string `json:"cluster"`
+	Issuer  string `json:"issuer"`
+}
+
+const issuerIDLength = 32
+
+// issuerID is the id of an issuer of EKS's form, https://HOST/id/ID with 32 upper-case hex digits; other issuers have none.
+// spec: pod-identity.md 6.1
+func issuerID(issuer string) (string, bool) {
+	_, id, ok := strings.Cut(issuer, "/id/")
+	if !ok || len(id) != issuerIDLength {
+		return "", false
+	}
+	for i := range len(id) {
+		if c := id[i]; (c < '0' || c > '9') && (c < 'A' || c > 'F') {
+			return "", false
+		}
+	}
+	return id, true
+}
+
+// claim makes c the cluster whose keys are served under the id of its issuer. The first claim holds until that cluster goes or has
+// another issuer: nobody takes over an id by reporting it.
+func claim(tx *store.Tx, c *Cluster, issuer string) error {
+	id, ok := issuerID(issuer)
+	if !ok {
+		return nil
+	}
+	_, taken, err := hostedIssuers.Read(tx, store.Key{id})
+	if err != nil || taken {
+		return err
+	}
+	hostedIssuers.Put(tx, store.Key{id}, &hostedIssuer{Account: c.Account, Cluster: c.Name, Issuer: issuer})
+	return nil
+}
+
+// release gives the id of c's issuer up, where c has it.
+func release(tx *store.Tx, c *Cluster) {
+	id, ok := issuerID(c.Issuer)
+	if !ok {
+		return
+	}
+	h, taken, err := hostedIssuers.Read(tx, store.Key{id})
+	if err == nil && taken && h.Account == c.Account && h.Cluster == c.Name {
+		hostedIssuers.Delete(tx, store.Key{id})
+	}
+}
+
+// Hosted finds the cluster whose issuer has an id: whose discovery document and key set are served for whoever verifies its tokens.
+func (r *Registry) Hosted(id string) (*Cluster, bool) {
+	s := r.db.Snapshot()
+	h, ok := hostedIssuers.Get(s, store.Key{id})
+	if !ok {
+		return nil, false
+	}
+	c, ok := clusters.Get(s, store.Key{h.Account, h.Cluster})
+	if !ok || c.Deleting || c.Issuer != h.Issuer || c.Keys() == nil {
+		return nil, false
+	}
+	return c, true
+}
