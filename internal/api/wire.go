@@ -1,6 +1,7 @@
 package api
 
 import (
+	"maps"
 	"reflect"
 	"strings"
 	"time"
@@ -79,7 +80,17 @@ func plainStruct(v reflect.Value, hide bool) map[string]any {
 		if hide && secretMembers[f.Name] {
 			value = hidden
 		}
-		m[memberName(f.Name)] = value
+		if f.Anonymous {
+			if inner, ok := value.(map[string]any); ok {
+				maps.Copy(m, inner)
+				continue
+			}
+		}
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",") // podid's own shapes have tags
+		if name == "" {
+			name = memberName(f.Name)
+		}
+		m[name] = value
 	}
 	return m
 }

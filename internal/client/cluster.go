@@ -35,25 +35,34 @@ type ReportAddon struct {
 	Message string `json:"message,omitempty"`
 }
 
-// Wanted is what the control plane wants of a cluster, as of a revision.
+// Wanted is what the control plane wants of a cluster. Revision is a fingerprint of the rest: the same revision, the same
+// content. It has no order.
 type Wanted struct {
-	Revision   int64          `json:"revision"`
-	Addons     []WantedAddon  `json:"addons"`
-	Nodegroups []WantedObject `json:"nodegroups"`
+	Revision     int64               `json:"revision"`
+	Addons       []WantedAddon       `json:"addons"`
+	Nodegroups   []WantedNodegroup   `json:"nodegroups"`
+	Associations []WantedAssociation `json:"associations"`
 }
 
-// WantedAddon is an add-on that the cluster is to run.
+// WantedAddon is an add-on that the cluster is to run; one that is DELETING it is to stop running.
 type WantedAddon struct {
 	Name                string `json:"name"`
 	Version             string `json:"version"`
-	Status              string `json:"status"`
+	Namespace           string `json:"namespace"`
 	ConfigurationValues string `json:"configurationValues,omitempty"`
+	Status              string `json:"status"`
 }
 
-// WantedObject is something with a name and a status.
-type WantedObject struct {
+// WantedNodegroup is a node group that the cluster is to report nodes of.
+type WantedNodegroup struct {
 	Name   string `json:"name"`
 	Status string `json:"status"`
+}
+
+// WantedAssociation is a service account whose pods get credentials.
+type WantedAssociation struct {
+	Namespace      string `json:"namespace"`
+	ServiceAccount string `json:"serviceAccount"`
 }
 
 func clusterPath(name, sub string) string { return "/clusters/" + url.PathEscape(name) + "/" + sub }
@@ -63,7 +72,7 @@ func (c *Client) PutClusterReport(ctx context.Context, name string, r Report) er
 	return c.Do(ctx, http.MethodPut, clusterPath(name, "report"), r, nil)
 }
 
-// WatchCluster returns what is wanted of a cluster once it is newer than after, or after wait (at most 30 s) in any case.
+// WatchCluster returns what is wanted of a cluster once that differs from the revision after, or after wait (at most 30 s) in any case.
 func (c *Client) WatchCluster(ctx context.Context, name string, after int64, wait time.Duration) (*Wanted, error) {
 	query := url.Values{"after": {strconv.FormatInt(after, 10)}, "waitSeconds": {strconv.Itoa(int(wait / time.Second))}}
 	var w Wanted

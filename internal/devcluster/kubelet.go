@@ -130,6 +130,8 @@ func (p *Pod) inject() error {
 	i := p.kubelet.info
 	p.Env = []string{
 		"AWS_REGION=" + i.Region, "AWS_DEFAULT_REGION=" + i.Region, "AWS_ENDPOINT_URL=" + i.Endpoint,
+		// The Go SDK asks STS for a web identity before it has read AWS_ENDPOINT_URL.
+		"AWS_ENDPOINT_URL_STS=" + i.Endpoint,
 		"AWS_CONFIG_FILE=" + empty, "AWS_SHARED_CREDENTIALS_FILE=" + empty, "AWS_EC2_METADATA_DISABLED=true",
 	}
 	if i.CABundle != "" {

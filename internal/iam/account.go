@@ -19,6 +19,9 @@ type Account struct {
 	Name      string    `json:"name"`
 	CreatedAt time.Time `json:"createdAt"`
 
+	// Management says that this was the first account: its administrators make the others.
+	Management bool `json:"management,omitempty"`
+
 	// RootKeys are the ids of the root user's access keys, oldest first.
 	RootKeys []string `json:"rootKeys,omitempty"`
 }
@@ -61,6 +64,11 @@ func insertAccount(tx *store.Tx, a *Account) error {
 	}
 	if taken {
 		return fault.New(fault.Exists, subjectAccount, "The account %s already exists.", a.ID)
+	}
+	a.Management = true
+	for range accounts.AllTx(tx, nil) {
+		a.Management = false
+		break
 	}
 	accounts.Put(tx, store.Key{a.ID}, a)
 	return nil

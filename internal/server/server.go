@@ -158,7 +158,7 @@ func (c *Config) bootstrap(ctx context.Context, directory *iam.Directory) ([]iam
 	}
 	var made []iam.AccessKey
 	for _, account := range c.Accounts {
-		key, err := directory.Bootstrap(ctx, account, "")
+		key, err := directory.Bootstrap(ctx, account, "account-"+account)
 		switch {
 		case errors.Is(err, fault.Exists):
 			continue
@@ -220,10 +220,16 @@ func (c *Config) endpoint(l net.Listener, tlsConfig *tls.Config) string {
 	return scheme + "://" + net.JoinHostPort(host, port)
 }
 
+// healthTimeout bounds the question to etcd behind a health check.
+const healthTimeout = 2 * time.Second
+
+// health answers whether this replica can serve: its picture follows etcd, and etcd answers.
 func health(db *store.DB) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		if err := db.Healthy(); err != nil {
-			http.Error(w, "the state is not followed", http.StatusServiceUnavailable)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), healthTimeout)
+		defer cancel()
+		if err := db.Sync(ctx); err != nil {
+			http.Error(w, "the state does not answer", http.StatusServiceUnavailable)
 			return
 		}
 		_, _ = w.Write([]byte("ok\n")) // the prober is gone: nothing is left to tell

@@ -31,7 +31,7 @@ func (d *demo) anotherFolder(ctx context.Context) (string, error) {
 func (d *demo) anotherServiceAccount(ctx context.Context) (string, error) {
 	_, err := d.upload(ctx, namespace+"/visitor", key, "order 1")
 	return refused(err, "ResourceNotFoundException", "The token included in the request has no service account role association for it.",
-		namespace+"/visitor")
+		`service account "visitor" of namespace "`+namespace+`"`)
 }
 
 func (d *demo) otherNamespace(ctx context.Context) (string, error) {
@@ -61,7 +61,7 @@ func (d *demo) deletedAssociation(ctx context.Context) (string, error) {
 		return "", err
 	}
 	_, err = d.upload(ctx, pod, key, "order 1")
-	answer, err := refused(err, "ResourceNotFoundException", "no service account role association", pod)
+	answer, err := refused(err, "ResourceNotFoundException", "no service account role association", `"`+serviceAccount+`"`)
 	if err != nil {
 		return "", err
 	}

@@ -47,7 +47,7 @@ func mayPut(resource string) string {
 
 func letIn(principal string) string {
 	return fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Sid":"LetIn","Effect":"Allow","Principal":{"AWS":["%s"]},
-  "Action":"s3:PutObject","Resource":"arn:aws:s3:::%s/%s/*"}]}`, principal, bucketName, folder)
+  "Action":"s3:PutObject","Resource":"arn:aws:s3:::%s/*"}]}`, principal, bucketName)
 }
 
 // story is the whole of it, in order. Each step builds on those before.
@@ -197,7 +197,7 @@ func (d *demo) upload(ctx context.Context, pod, key, text string) (string, error
 func (d *demo) notLetIn(ctx context.Context) (string, error) {
 	_, err := d.upload(ctx, pod, key, "order 1")
 	return refused(err, "AccessDenied", "assumed-role/"+roleName, "because no resource-based policy allows the s3:PutObject action",
-		"account "+bucketAccount)
+		"refused by the account that owns the resource")
 }
 
 func (d *demo) letIn(ctx context.Context) (string, error) {

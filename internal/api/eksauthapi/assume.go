@@ -48,7 +48,7 @@ func checkInput(in *AssumeRoleForPodIdentityInput) error {
 func (s *service) assumeRoleForPodIdentity(
 	ctx context.Context, c *api.Call, in *AssumeRoleForPodIdentityInput,
 ) (*AssumeRoleForPodIdentityOutput, error) {
-	home, err := s.Clusters.Get(c.Account(), *in.ClusterName)
+	home, err := s.Clusters.Get(ctx, c.Account(), *in.ClusterName)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func (s *service) assumeRoleForPodIdentity(
 		return nil, fault.New(fault.Unavailable, "cluster",
 			"The cluster %s has not published its key set yet, so no token of it can be verified", home.Name)
 	}
-	claims, err := oidc.Verify(*in.Token, home.Keys(), oidc.Expect{Issuer: home.Issuer(), Audiences: []string{Audience}, Now: c.Now})
+	claims, err := oidc.Verify(*in.Token, home.Keys(), oidc.Expect{Issuer: home.Issuer, Audiences: []string{Audience}, Now: c.Now})
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +161,7 @@ func (s *service) assume(c *api.Call, home *cluster.Cluster, a *cluster.Associat
 	}
 	return s.Authorizer.Assume(authz.Assumption{
 		Caller: caller, Action: authz.AssumeRole, RoleARN: a.TargetRoleARN, SessionName: name, Duration: chainedLifetime,
-		ExternalID: a.ExternalID(), SessionPolicies: policies(a.Policy), Pod: pod, Via: credential.ViaPodIdentity, Network: c.Network,
+		ExternalID: a.ExternalID, SessionPolicies: policies(a.Policy), Pod: pod, Via: credential.ViaPodIdentity, Network: c.Network,
 	})
 }
 

@@ -1,0 +1,184 @@
+package eksapi
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/eks"
+	"github.com/aws/aws-sdk-go-v2/service/eks/schemas"
+	"github.com/aws/aws-sdk-go-v2/service/eks/types"
+
+	"github.com/podid/podid/internal/api"
+	"github.com/podid/podid/internal/cluster"
+	"github.com/podid/podid/internal/fault"
+	"github.com/podid/podid/internal/policy"
+)
+
+// The one add-on that podid ships, the version of it, and the namespace of its pods.
+const (
+	agentAddon     = "eks-pod-identity-agent"
+	agentVersion   = "v1.0.0-podid.1"
+	agentNamespace = "kube-system"
+)
+
+// addon is the resource of an operation on an add-on.
+func (s *service) addon(c *api.Call, clusterName, name *string) api.Resource {
+	if a, err := s.Clusters.Addon(c.Account(), aws.ToString(clusterName), aws.ToString(name)); err == nil {
+		return api.Resource{ARN: a.ARN(), Account: a.Account, Tags: a.Tags}
+	}
+	return s.cluster(c, clusterName)
+}
+
+func (s *service) addonOperations() []api.AnyOperation {
+	create := on[sdk.CreateAddonInput, sdk.CreateAddonOutput](schemas.CreateAddon,
+		func(c *api.Call, in *sdk.CreateAddonInput) api.Resource { return s.cluster(c, in.ClusterName) },
+		shapeParameter, shapeRequest, shapeNotFound, shapeInUse, shapeClient)
+	create.Run = s.createAddon
+	create.Keys = func(_ *api.Call, in *sdk.CreateAddonInput, k *policy.Context) { api.TagKeys(k, in.Tags) }
+
+	describe := on[sdk.DescribeAddonInput, sdk.DescribeAddonOutput](schemas.DescribeAddon,
+		func(c *api.Call, in *sdk.DescribeAddonInput) api.Resource {
+			return s.addon(c, in.ClusterName, in.AddonName)
+		},
+		shapeParameter, shapeRequest, shapeNotFound, shapeClient)
+	describe.Run = func(ctx context.Context, c *api.Call, in *sdk.DescribeAddonInput) (*sdk.DescribeAddonOutput, error) {
+		home, err := s.Clusters.Get(ctx, c.Account(), *in.ClusterName)
+		if err != nil {
+			return nil, err
+		}
+		a, err := s.Clusters.Addon(home.Account, home.Name, *in.AddonName)
+		if err != nil {
+			return nil, err
+		}
+		return &sdk.DescribeAddonOutput{Addon: s.describeAddon(a)}, nil
+	}
+
+	list := on[sdk.ListAddonsInput, sdk.ListAddonsOutput](schemas.ListAddons,
+		func(c *api.Call, in *sdk.ListAddonsInput) api.Resource { return s.cluster(c, in.ClusterName) },
+		shapeParameter, shapeRequest, shapeNotFound, shapeClient)
+	list.Run = func(ctx context.Context, c *api.Call, in *sdk.ListAddonsInput) (*sdk.ListAddonsOutput, error) {
+		home, err := s.Clusters.Get(ctx, c.Account(), *in.ClusterName)
+		if err != nil {
+			return nil, err
+		}
+		p, err := paging(in.MaxResults, in.NextToken)
+		if err != nil {
+			return nil, err
+		}
+		var names []string
+		for a := range s.Clusters.Addons(home.Account, home.Name) {
+			names = append(names, a.Name)
+		}
+		names, next := cutPage(p, names, func(n string) string { return n })
+		return &sdk.ListAddonsOutput{Addons: names, NextToken: next}, nil
+	}
+
+	remove := on[sdk.DeleteAddonInput, sdk.DeleteAddonOutput](schemas.DeleteAddon,
+		func(c *api.Call, in *sdk.DeleteAddonInput) api.Resource {
+			return s.addon(c, in.ClusterName, in.AddonName)
+		},
+		shapeParameter, shapeRequest, shapeNotFound, shapeClient)
+	remove.Run = func(ctx context.Context, c *api.Call, in *sdk.DeleteAddonInput) (*sdk.DeleteAddonOutput, error) {
+		home, err := s.Clusters.Get(ctx, c.Account(), *in.ClusterName)
+		if err != nil {
+			return nil, err
+		}
+		a, err := s.Clusters.DeleteAddon(ctx, home.Account, home.Name, *in.AddonName, in.Preserve)
+		if err != nil {
+			return nil, err
+		}
+		return &sdk.DeleteAddonOutput{Addon: s.describeAddon(a)}, nil
+	}
+
+	versions := on[sdk.DescribeAddonVersionsInput, sdk.DescribeAddonVersionsOutput](schemas.DescribeAddonVersions, nil, shapeNotFound, shapeParameter)
+	versions.Run = describeAddonVersions
+	return []api.AnyOperation{api.Op(create), api.Op(describe), api.Op(list), api.Op(remove), api.Op(versions)}
+}
+
+// createAddon makes the add-on with the associations that it owns.
+func (s *service) createAddon(ctx context.Context, c *api.Call, in *sdk.CreateAddonInput) (*sdk.CreateAddonOutput, error) {
+	name := aws.ToString(in.AddonName)
+	if err := required("addonName", name); err != nil {
+		return nil, err
+	}
+	if name != agentAddon {
+		return nil, fault.New(fault.Invalid, "parameter", "Addon %s specified is not supported: podid has %s", name, agentAddon).
+			With("addonName", name).With("clusterName", *in.ClusterName)
+	}
+	version := aws.ToString(in.AddonVersion)
+	if version == "" {
+		version = agentVersion
+	}
+	if version != agentVersion {
+		return nil, fault.New(fault.Invalid, "parameter", "Addon version specified is not supported: podid has %s", agentVersion).
+			With("addonName", name).With("clusterName", *in.ClusterName)
+	}
+	home, err := s.Clusters.Get(ctx, c.Account(), *in.ClusterName)
+	if err != nil {
+		return nil, err
+	}
+	namespace := agentNamespace
+	if in.NamespaceConfig != nil && aws.ToString(in.NamespaceConfig.Namespace) != "" {
+		namespace = *in.NamespaceConfig.Namespace
+	}
+	owned, err := s.ownAssociations(c, home, namespace, in.PodIdentityAssociations)
+	if err != nil {
+		return nil, err
+	}
+	made, err := s.Clusters.CreateAddon(ctx, cluster.Addon{
+		Account: home.Account, Cluster: home.Name, Name: name, Version: version, ServiceAccountRole: aws.ToString(in.ServiceAccountRoleArn),
+		Configuration: aws.ToString(in.ConfigurationValues), Namespace: namespace, Tags: in.Tags,
+	}, owned, aws.ToString(in.ClientRequestToken))
+	if err != nil {
+		return nil, err
+	}
+	c.Record.Touch(made.ARN(), made.Account, "AWS::EKS::Addon")
+	return &sdk.CreateAddonOutput{Addon: s.describeAddon(made)}, nil
+}
+
+// ownAssociations checks the associations that an add-on asks for, as if its caller made them.
+func (s *service) ownAssociations(
+	c *api.Call, home *cluster.Cluster, namespace string, asked []types.AddonPodIdentityAssociations,
+) ([]cluster.ServiceAccountRole, error) {
+	var list []cluster.ServiceAccountRole
+	for _, p := range asked {
+		account, role := aws.ToString(p.ServiceAccount), aws.ToString(p.RoleArn)
+		if err := c.Authorize("eks:CreatePodIdentityAssociation", s.cluster(c, &home.Name), nil); err != nil {
+			return nil, err
+		}
+		if err := s.check(c, home, namespace, account, role); err != nil {
+			return nil, err
+		}
+		list = append(list, cluster.ServiceAccountRole{ServiceAccount: account, RoleARN: role})
+	}
+	return list, nil
+}
+
+func (s *service) describeAddon(a *cluster.Addon) *types.Addon {
+	report := s.Clusters.Report(a.Account, a.Cluster)
+	out := &types.Addon{
+		AddonName: aws.String(a.Name), AddonArn: aws.String(a.ARN()), AddonVersion: aws.String(a.Version), ClusterName: aws.String(a.Cluster),
+		Status: types.AddonStatus(a.Status(report)), CreatedAt: instant(a.CreatedAt), ModifiedAt: instant(a.ModifiedAt), Tags: tags(a.Tags),
+		ConfigurationValues: optional(a.Configuration), ServiceAccountRoleArn: optional(a.ServiceAccountRole),
+		Health: &types.AddonHealth{Issues: []types.AddonIssue{}}, NamespaceConfig: &types.AddonNamespaceConfigResponse{Namespace: aws.String(a.Namespace)},
+		PodIdentityAssociations: a.AssociationARNs(),
+	}
+	if running, ok := a.Running(report); ok && !running.Healthy {
+		out.Health.Issues = append(out.Health.Issues, types.AddonIssue{
+			Code: types.AddonIssueCodeInternalFailure, Message: optional(running.Message),
+		})
+	}
+	return out
+}
+
+func describeAddonVersions(_ context.Context, _ *api.Call, in *sdk.DescribeAddonVersionsInput) (*sdk.DescribeAddonVersionsOutput, error) {
+	out := &sdk.DescribeAddonVersionsOutput{Addons: []types.AddonInfo{}}
+	if name := aws.ToString(in.AddonName); name == "" || name == agentAddon {
+		out.Addons = append(out.Addons, types.AddonInfo{
+			AddonName: aws.String(agentAddon), Type: aws.String("security"), Publisher: aws.String("podid"), Owner: aws.String("podid"),
+			DefaultNamespace: aws.String(agentNamespace),
+			AddonVersions:    []types.AddonVersionInfo{{AddonVersion: aws.String(agentVersion), Architecture: []string{"amd64", "arm64"}}},
+		})
+	}
+	return out, nil
+}

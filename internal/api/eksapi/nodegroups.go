@@ -1,0 +1,134 @@
+package eksapi
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/eks"
+	"github.com/aws/aws-sdk-go-v2/service/eks/schemas"
+	"github.com/aws/aws-sdk-go-v2/service/eks/types"
+
+	"github.com/podid/podid/internal/api"
+	"github.com/podid/podid/internal/cluster"
+	"github.com/podid/podid/internal/policy"
+)
+
+// nodegroup is the resource of an operation on a node group.
+func (s *service) nodegroup(c *api.Call, clusterName, name *string) api.Resource {
+	if g, err := s.Clusters.Nodegroup(c.Account(), aws.ToString(clusterName), aws.ToString(name)); err == nil {
+		return api.Resource{ARN: g.ARN(), Account: g.Account, Tags: g.Tags}
+	}
+	return s.cluster(c, clusterName)
+}
+
+func (s *service) nodegroupOperations() []api.AnyOperation {
+	create := on[sdk.CreateNodegroupInput, sdk.CreateNodegroupOutput](schemas.CreateNodegroup,
+		func(c *api.Call, in *sdk.CreateNodegroupInput) api.Resource { return s.cluster(c, in.ClusterName) },
+		shapeInUse, shapeLimit, shapeRequest, shapeParameter, shapeClient, shapeUnavail, shapeNotFound)
+	create.Run = s.createNodegroup
+	create.Keys = func(_ *api.Call, in *sdk.CreateNodegroupInput, k *policy.Context) { api.TagKeys(k, in.Tags) }
+
+	describe := on[sdk.DescribeNodegroupInput, sdk.DescribeNodegroupOutput](schemas.DescribeNodegroup,
+		func(c *api.Call, in *sdk.DescribeNodegroupInput) api.Resource {
+			return s.nodegroup(c, in.ClusterName, in.NodegroupName)
+		},
+		shapeParameter, shapeNotFound, shapeClient, shapeUnavail)
+	describe.Run = func(ctx context.Context, c *api.Call, in *sdk.DescribeNodegroupInput) (*sdk.DescribeNodegroupOutput, error) {
+		home, err := s.Clusters.Get(ctx, c.Account(), *in.ClusterName)
+		if err != nil {
+			return nil, err
+		}
+		g, err := s.Clusters.Nodegroup(home.Account, home.Name, *in.NodegroupName)
+		if err != nil {
+			return nil, err
+		}
+		return &sdk.DescribeNodegroupOutput{Nodegroup: s.describeNodegroup(home, g)}, nil
+	}
+
+	list := on[sdk.ListNodegroupsInput, sdk.ListNodegroupsOutput](schemas.ListNodegroups,
+		func(c *api.Call, in *sdk.ListNodegroupsInput) api.Resource { return s.cluster(c, in.ClusterName) },
+		shapeParameter, shapeClient, shapeUnavail, shapeNotFound)
+	list.Run = func(ctx context.Context, c *api.Call, in *sdk.ListNodegroupsInput) (*sdk.ListNodegroupsOutput, error) {
+		home, err := s.Clusters.Get(ctx, c.Account(), *in.ClusterName)
+		if err != nil {
+			return nil, err
+		}
+		p, err := paging(in.MaxResults, in.NextToken)
+		if err != nil {
+			return nil, err
+		}
+		var names []string
+		for g := range s.Clusters.Nodegroups(home.Account, home.Name) {
+			names = append(names, g.Name)
+		}
+		names, next := cutPage(p, names, func(n string) string { return n })
+		return &sdk.ListNodegroupsOutput{Nodegroups: names, NextToken: next}, nil
+	}
+
+	remove := on[sdk.DeleteNodegroupInput, sdk.DeleteNodegroupOutput](schemas.DeleteNodegroup,
+		func(c *api.Call, in *sdk.DeleteNodegroupInput) api.Resource {
+			return s.nodegroup(c, in.ClusterName, in.NodegroupName)
+		},
+		shapeInUse, shapeNotFound, shapeParameter, shapeClient, shapeUnavail)
+	remove.Run = func(ctx context.Context, c *api.Call, in *sdk.DeleteNodegroupInput) (*sdk.DeleteNodegroupOutput, error) {
+		home, err := s.Clusters.Get(ctx, c.Account(), *in.ClusterName)
+		if err != nil {
+			return nil, err
+		}
+		g, err := s.Clusters.DeleteNodegroup(ctx, home.Account, home.Name, *in.NodegroupName)
+		if err != nil {
+			return nil, err
+		}
+		return &sdk.DeleteNodegroupOutput{Nodegroup: s.describeNodegroup(home, g)}, nil
+	}
+	return []api.AnyOperation{api.Op(create), api.Op(describe), api.Op(list), api.Op(remove)}
+}
+
+func (s *service) createNodegroup(ctx context.Context, c *api.Call, in *sdk.CreateNodegroupInput) (*sdk.CreateNodegroupOutput, error) {
+	name := aws.ToString(in.NodegroupName)
+	if err := required("nodegroupName", name, "nodeRole", aws.ToString(in.NodeRole)); err != nil {
+		return nil, err
+	}
+	if err := passRole(c, *in.NodeRole, "ec2.amazonaws.com"); err != nil {
+		return nil, err
+	}
+	home, err := s.Clusters.Get(ctx, c.Account(), *in.ClusterName)
+	if err != nil {
+		return nil, err
+	}
+	wanted := *in
+	wanted.ClusterName, wanted.NodegroupName, wanted.NodeRole, wanted.Tags, wanted.ClientRequestToken = nil, nil, nil, nil, nil
+	text, err := json.Marshal(wanted)
+	if err != nil {
+		return nil, err
+	}
+	g, err := s.Clusters.CreateNodegroup(ctx, cluster.Nodegroup{
+		Account: home.Account, Cluster: home.Name, Name: name, NodeRole: *in.NodeRole, Settings: text, Tags: in.Tags,
+	}, aws.ToString(in.ClientRequestToken))
+	if err != nil {
+		return nil, err
+	}
+	c.Record.Touch(g.ARN(), g.Account, "AWS::EKS::Nodegroup")
+	return &sdk.CreateNodegroupOutput{Nodegroup: s.describeNodegroup(home, g)}, nil
+}
+
+func (s *service) describeNodegroup(home *cluster.Cluster, g *cluster.Nodegroup) *types.Nodegroup {
+	var wanted sdk.CreateNodegroupInput
+	report := s.Clusters.Report(g.Account, g.Cluster)
+	_ = json.Unmarshal(g.Settings, &wanted) // it was marshalled from the same struct; an empty one is the fallback
+	out := &types.Nodegroup{
+		NodegroupName: aws.String(g.Name), NodegroupArn: aws.String(g.ARN()), ClusterName: aws.String(g.Cluster),
+		NodeRole: aws.String(g.NodeRole), Status: types.NodegroupStatus(g.Status(report)), CreatedAt: instant(g.CreatedAt), ModifiedAt: instant(g.ModifiedAt),
+		Tags: tags(g.Tags), Subnets: append([]string{}, wanted.Subnets...), InstanceTypes: append([]string{}, wanted.InstanceTypes...),
+		Labels: tags(wanted.Labels), Taints: append([]types.Taint{}, wanted.Taints...), ScalingConfig: wanted.ScalingConfig,
+		AmiType: wanted.AmiType, CapacityType: wanted.CapacityType, Health: &types.NodegroupHealth{Issues: []types.Issue{}},
+		Version: optional(home.Version),
+	}
+	for _, node := range g.Unready(report) {
+		out.Health.Issues = append(out.Health.Issues, types.Issue{
+			Code: types.NodegroupIssueCodeNodeCreationFailure, Message: aws.String("The node is not ready"), ResourceIds: []string{node},
+		})
+	}
+	return out
+}
