@@ -7,7 +7,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"time"
@@ -59,7 +58,7 @@ func call(ctx context.Context, rt http.RoundTripper, build func(ctx context.Cont
 		if err == nil && a.status == http.StatusTooManyRequests {
 			pause *= 4
 		}
-		if err := sleep(ctx, pause/2+rand.N(pause)); err != nil {
+		if err := sleep(ctx, pause/2+jitter(pause)); err != nil {
 			return nil, unreachable(err)
 		}
 	}

@@ -32,7 +32,7 @@ func (p Profile) Credentials(context.Context) (aws.Credentials, error) {
 	if err != nil {
 		return aws.Credentials{}, noCredentials("The agent cannot read its shared credentials file.").Because(err)
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // closing what was read loses nothing
 	values, err := readProfile(io.LimitReader(f, maxProfileFile), name)
 	if err != nil {
 		return aws.Credentials{}, noCredentials("The agent cannot read its shared credentials file.").Because(err)

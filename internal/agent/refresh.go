@@ -39,7 +39,7 @@ func jitter(d time.Duration) time.Duration {
 	if d <= 0 {
 		return 0
 	}
-	return rand.N(d)
+	return rand.N(d) //nolint:gosec // nobody gains by guessing
 }
 
 // dueAt is when an entry needs attention: for its renewal, or because its token is spent and nobody can present it again.

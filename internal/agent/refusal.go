@@ -100,7 +100,7 @@ func oneLine(s string) string {
 	}, strings.ToValidUTF8(s, "?"))
 }
 
-// httpStatus and text of a failure, for the pod. What was never sent or never answered is 500, as AWS's agent has it, so that
+// statusOf is the status and text of a failure, for the pod. What was never sent or never answered is 500, as AWS's agent has it, so that
 // SDKs try again.
 func statusOf(err error) (int, string) {
 	if r, ok := errors.AsType[*refusal](err); ok {

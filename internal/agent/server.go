@@ -157,7 +157,7 @@ func (s *Server) shutdown(ctx context.Context, servers []*http.Server) {
 	for _, server := range servers {
 		closing.Go(func() {
 			if server.Shutdown(ctx) != nil {
-				server.Close()
+				server.Close() //nolint:errcheck // it is given up
 			}
 		})
 	}
