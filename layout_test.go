@@ -44,7 +44,6 @@ var layers = []layer{
 	{"kube/reconcile", "kube/publish client fault", "speaks to the control plane through its public API like any other client"},
 	{"kube/publish", "client fault", "speaks to the control plane through its public API like any other client"},
 	{"devcluster", "client oidc fault", "the laptop's cluster is a client of the public API; it gets nothing that a real cluster does not get"},
-	{"client", "fault", "calls podid's own service as any outsider would, and declares its shapes"},
 
 	{"agent", "fault", "runs on every node: small, static, and nothing in it that could read the control plane's state"},
 	{"api/eksauthapi", "api oidc cluster authz iam policy credential store arn fault", siblings},
@@ -68,6 +67,7 @@ var layers = []layer{
 	{"store", "store/internal/embedded fault", "holds the state and knows nothing of what it means"},
 	{"store/internal/embedded", "fault", "runs one etcd member; knows no tables"},
 
+	{"client", "fault", "calls podid's own service as any outsider would, and declares its shapes"},
 	{"arn", "", "a leaf: the names of things"},
 	{"fault", "", "a leaf: the ways to fail"},
 }
