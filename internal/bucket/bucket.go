@@ -72,24 +72,33 @@ type Store interface {
 	Buckets(ctx context.Context) ([]string, error)
 }
 
+// Principals knows users and roles. A bucket policy is kept with their unique ids: one that is deleted and made again under its
+// old name is somebody else and is not let in. spec: iam-policy.md 9
+type Principals interface {
+	// ByID is a document's text with unique ids in place of ARNs; fault.Invalid when it names somebody who does not exist.
+	ByID(*policy.Document) (string, error)
+	// Printed turns it back, as far as they still exist.
+	Printed(*policy.Source) string
+}
+
 // Config is what a Registry needs.
 type Config struct {
-	DB        *store.DB
-	Region    string // of new buckets
-	Store     Store
-	Principal func(name string) bool // whether a principal of type AWS, as a policy names it, exists
-	Now       func() time.Time
-	Logger    *slog.Logger // nil: silent
+	DB         *store.DB
+	Region     string // of new buckets
+	Store      Store
+	Principals Principals
+	Now        func() time.Time
+	Logger     *slog.Logger // nil: silent
 }
 
 // Registry is the register of buckets. Its methods may be called by any number of goroutines.
 type Registry struct {
-	db        *store.DB
-	region    string
-	store     Store
-	principal func(string) bool
-	now       func() time.Time
-	log       *slog.Logger
+	db         *store.DB
+	region     string
+	store      Store
+	principals Principals
+	now        func() time.Time
+	log        *slog.Logger
 }
 
 var buckets = store.NewTable[Bucket]("bucket") // name
@@ -100,12 +109,12 @@ func Schema() []store.Definition { return []store.Definition{buckets} }
 // New makes a Registry on a database that was opened with this package's [Schema].
 func New(c Config) (*Registry, error) {
 	switch {
-	case c.DB == nil, c.Store == nil, c.Principal == nil, c.Now == nil, c.Region == "":
-		return nil, errors.New("bucket: DB, Store, Principal, Now and Region are required")
+	case c.DB == nil, c.Store == nil, c.Principals == nil, c.Now == nil, c.Region == "":
+		return nil, errors.New("bucket: DB, Store, Principals, Now and Region are required")
 	case c.Logger == nil:
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Registry{db: c.DB, region: c.Region, store: c.Store, principal: c.Principal, now: c.Now, log: c.Logger}, nil
+	return &Registry{db: c.DB, region: c.Region, store: c.Store, principals: c.Principals, now: c.Now, log: c.Logger}, nil
 }
 
 // Find looks an active bucket up in the newest picture.

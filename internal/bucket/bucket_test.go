@@ -15,6 +15,7 @@ import (
 
 	"github.com/podid/podid/internal/bucket"
 	"github.com/podid/podid/internal/fault"
+	"github.com/podid/podid/internal/policy"
 	"github.com/podid/podid/internal/store"
 	"github.com/podid/podid/internal/store/storetest"
 )
@@ -79,15 +80,47 @@ type rig struct {
 	log   strings.Builder
 }
 
+// people are principals that exist, with their unique ids.
+type people map[string]string
+
+func (p people) ByID(d *policy.Document) (string, error) {
+	for _, named := range d.Principals() {
+		if _, ok := p[named.Value]; !ok && named.Type == "AWS" && named.Value != "*" {
+			return "", fault.New(fault.Invalid, "policy document", "nobody is called %s", named.Value)
+		}
+	}
+	return policy.ReplacePrincipals(d.Text(), func(name string) string {
+		if id := p[name]; id != "" {
+			return id
+		}
+		return name
+	})
+}
+
+func (p people) Printed(s *policy.Source) string {
+	text, err := policy.ReplacePrincipals(s.String(), func(id string) string {
+		for name, known := range p {
+			if known == id {
+				return name
+			}
+		}
+		return id
+	})
+	if err != nil {
+		return s.String()
+	}
+	return text
+}
+
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	r := &rig{t: t, back: &backend{buckets: map[string]bool{}}, clock: time.Unix(1_800_000_000, 0)}
 	var err error
 	r.Registry, err = bucket.New(bucket.Config{
 		DB: storetest.New(t, bucket.Schema()...), Region: "eu-test-1", Store: r.back,
-		Principal: func(name string) bool { return name == "arn:aws:iam::"+bob+":role/reader" || name == bob },
-		Now:       func() time.Time { return r.clock },
-		Logger:    slog.New(slog.NewTextHandler(&r.log, nil)),
+		Principals: people{"arn:aws:iam::" + bob + ":role/reader": "AROAEXAMPLEREADERROLE", bob: ""},
+		Now:        func() time.Time { return r.clock },
+		Logger:     slog.New(slog.NewTextHandler(&r.log, nil)),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -251,7 +284,7 @@ func TestDelete_finishedAfterACrash(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := bucket.New(bucket.Config{DB: db, Region: "x", Store: back, Now: time.Now, Principal: func(string) bool { return true }})
+	r, err := bucket.New(bucket.Config{DB: db, Region: "x", Store: back, Now: time.Now, Principals: people{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -304,8 +337,10 @@ func TestPutPolicy(t *testing.T) {
 	if err := r.PutPolicy(t.Context(), "one", good); err != nil {
 		t.Fatal(err)
 	}
-	if b, _ := r.Find("one"); b.Policy.String() != good || b.Public() {
-		t.Errorf("stored %q, public %t", b.Policy, b.Public())
+	if b, _ := r.Find("one"); r.Policy(b) != good || b.Public() {
+		t.Errorf("shown %q, public %t", r.Policy(b), b.Public())
+	} else if kept := policy(`{"AWS":"AROAEXAMPLEREADERROLE"}`, "arn:aws:s3:::one/*"); b.Policy.String() != kept {
+		t.Errorf("kept %q, want the unique id in place of the ARN: %q", b.Policy, kept)
 	}
 	if err := r.PutPublicAccessBlock(t.Context(), "one", bucket.PublicAccessBlock{RestrictPublicBuckets: true}); err != nil {
 		t.Fatal(err)

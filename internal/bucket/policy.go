@@ -25,23 +25,25 @@ func (r *Registry) PutPolicy(ctx context.Context, name, text string) error {
 		return err
 	}
 	for _, s := range statements(text) {
-		for _, p := range append(awsPrincipals(s.Principal), awsPrincipals(s.NotPrincipal)...) {
-			if p != "*" && !r.principal(p) {
-				return malformed("Invalid principal in policy")
-			}
-		}
 		for _, resource := range append(list(s.Resource), list(s.NotResource)...) {
 			if !within(resource, name) {
 				return malformed("Policy has invalid resource")
 			}
 		}
 	}
+	kept, err := r.principals.ByID(doc)
+	if errors.Is(err, fault.Invalid) {
+		return malformed("Invalid principal in policy")
+	}
+	if err != nil {
+		return err
+	}
 	return r.change(ctx, name, func(b *Bucket) error {
 		if b.PublicAccessBlock.BlockPublicPolicy && doc.Public() {
 			return fault.New(fault.Denied, "policy",
 				"Access Denied because public policies are blocked by the BlockPublicPolicy block public access setting.")
 		}
-		b.Policy = policy.NewSource(text)
+		b.Policy = policy.NewSource(kept)
 		return nil
 	})
 }
@@ -54,12 +56,19 @@ func (r *Registry) DeletePolicy(ctx context.Context, name string) error {
 	})
 }
 
+// Policy is the bucket's policy as it is shown; empty when it has none.
+func (r *Registry) Policy(b *Bucket) string {
+	if b.Policy == nil {
+		return ""
+	}
+	return r.principals.Printed(b.Policy)
+}
+
 func malformed(text string) error { return fault.New(fault.Invalid, "policy", "%s", text) }
 
 // statement is what is judged here of a document that policy.Parse has accepted.
 type statement struct {
-	Principal, NotPrincipal json.RawMessage
-	Resource, NotResource   json.RawMessage
+	Resource, NotResource json.RawMessage
 }
 
 func statements(text string) []statement {
@@ -76,15 +85,6 @@ func statements(text string) []statement {
 		return nil
 	}
 	return []statement{one}
-}
-
-// awsPrincipals are the principals of type AWS in an element.
-func awsPrincipals(element json.RawMessage) []string {
-	var typed struct{ AWS json.RawMessage }
-	if json.Unmarshal(element, &typed) != nil {
-		return nil // "*"
-	}
-	return list(typed.AWS)
 }
 
 func list(value json.RawMessage) []string {

@@ -106,7 +106,7 @@ func (c *Config) run(ctx context.Context, l net.Listener, tlsConfig *tls.Config,
 	if err != nil {
 		return err
 	}
-	buckets, err := bucket.New(bucket.Config{DB: db, Region: c.Region, Now: c.Now, Store: objects, Principal: directory.HasPrincipal, Logger: c.Logger})
+	buckets, err := bucket.New(bucket.Config{DB: db, Region: c.Region, Now: c.Now, Store: objects, Principals: directory, Logger: c.Logger})
 	if err != nil {
 		return err
 	}

@@ -134,13 +134,13 @@ func putBucketPolicy(ctx context.Context, s *Service, r *request) error {
 	return empty(r, http.StatusNoContent)
 }
 
-func getBucketPolicy(_ context.Context, _ *Service, r *request) error {
+func getBucketPolicy(_ context.Context, s *Service, r *request) error {
 	if r.found.Policy == nil {
 		return fault.New(fault.NotFound, "policy", "The bucket policy does not exist")
 	}
 	r.x.Writer.Header().Set("Content-Type", "application/json")
 	r.x.Writer.WriteHeader(http.StatusOK)
-	_, _ = io.WriteString(r.x.Writer, r.found.Policy.String()) // the caller is gone: nothing is left to tell
+	_, _ = io.WriteString(r.x.Writer, s.buckets.Policy(r.found)) // the caller is gone: nothing is left to tell
 	return nil
 }
 
