@@ -142,15 +142,18 @@ func (r *Registry) CreateNodegroup(ctx context.Context, n Nodegroup, token strin
 func (r *Registry) DeleteNodegroup(ctx context.Context, account, cluster, name string) (*Nodegroup, error) {
 	var out *Nodegroup
 	err := r.db.Update(ctx, func(tx *store.Tx) error {
-		c, err := readCluster(tx, account, cluster)
+		c, ok, err := clusters.Read(tx, store.Key{account, cluster})
 		if err != nil {
 			return err
+		}
+		if !ok {
+			return noCluster(cluster)
 		}
 		n, ok, err := nodegroups.Read(tx, store.Key{account, cluster, name})
 		if err != nil {
 			return err
 		}
-		if !ok {
+		if !ok { // a cluster that is being deleted has none left
 			return noNodegroup(cluster, name)
 		}
 		out = n

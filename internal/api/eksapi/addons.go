@@ -2,6 +2,7 @@ package eksapi
 
 import (
 	"context"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/eks"
@@ -13,6 +14,9 @@ import (
 	"github.com/podid/podid/internal/fault"
 	"github.com/podid/podid/internal/policy"
 )
+
+// kubernetesVersions are those that the add-on runs on, newest first.
+var kubernetesVersions = []string{"1.36", "1.35", "1.34", "1.33", "1.32", "1.31", "1.30", "1.29", "1.28"}
 
 // The one add-on that podid ships, the version of it, and the namespace of its pods.
 const (
@@ -171,14 +175,33 @@ func (s *service) describeAddon(a *cluster.Addon) *types.Addon {
 	return out
 }
 
+// describeAddonVersions answers with the one add-on where the filters let it through.
 func describeAddonVersions(_ context.Context, _ *api.Call, in *sdk.DescribeAddonVersionsInput) (*sdk.DescribeAddonVersionsOutput, error) {
-	out := &sdk.DescribeAddonVersionsOutput{Addons: []types.AddonInfo{}}
-	if name := aws.ToString(in.AddonName); name == "" || name == agentAddon {
-		out.Addons = append(out.Addons, types.AddonInfo{
-			AddonName: aws.String(agentAddon), Type: aws.String("security"), Publisher: aws.String("podid"), Owner: aws.String("podid"),
-			DefaultNamespace: aws.String(agentNamespace),
-			AddonVersions:    []types.AddonVersionInfo{{AddonVersion: aws.String(agentVersion), Architecture: []string{"amd64", "arm64"}}},
-		})
+	if _, err := paging(in.MaxResults, in.NextToken); err != nil {
+		return nil, err
 	}
+	const kind, maker = "security", "podid"
+	fits := func(filter []string, value string) bool { return len(filter) == 0 || slices.Contains(filter, value) }
+	out := &sdk.DescribeAddonVersionsOutput{Addons: []types.AddonInfo{}}
+	if name := aws.ToString(in.AddonName); (name != "" && name != agentAddon) ||
+		!fits(in.Types, kind) || !fits(in.Publishers, maker) || !fits(in.Owners, maker) {
+		return out, nil
+	}
+	runsOn := []types.Compatibility{}
+	for _, version := range kubernetesVersions {
+		if asked := aws.ToString(in.KubernetesVersion); asked == "" || asked == version {
+			runsOn = append(runsOn, types.Compatibility{ClusterVersion: aws.String(version), PlatformVersions: []string{"*"}, DefaultVersion: true})
+		}
+	}
+	if len(runsOn) == 0 {
+		return out, nil
+	}
+	out.Addons = append(out.Addons, types.AddonInfo{
+		AddonName: aws.String(agentAddon), Type: aws.String(kind), Publisher: aws.String(maker), Owner: aws.String(maker),
+		DefaultNamespace: aws.String(agentNamespace),
+		AddonVersions: []types.AddonVersionInfo{{
+			AddonVersion: aws.String(agentVersion), Architecture: []string{"amd64", "arm64"}, ComputeTypes: []string{}, Compatibilities: runsOn,
+		}},
+	})
 	return out, nil
 }

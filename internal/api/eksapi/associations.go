@@ -3,7 +3,6 @@ package eksapi
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/eks"
@@ -138,8 +137,8 @@ func (s *service) checkRole(c *api.Call, account, clusterName, roleARN string) e
 	if !ok || role.ARN() != roleARN {
 		return fault.New(fault.Invalid, "parameter", "Role provided in the request does not exist: %s", roleARN).With("clusterName", clusterName)
 	}
-	// A look, not a decision: conditions are for the moment when the role is assumed.
-	if !strings.Contains(role.Trust.String(), servicePrincipal) {
+	// A look, not a decision: what it allows, and under which conditions, is for the moment when the role is assumed.
+	if !slices.Contains(role.Trust.As(policy.Trust).Principals(), policy.Principal{Type: "Service", Value: servicePrincipal}) {
 		return fault.New(fault.Invalid, "parameter", "The trust policy of the role %s does not let pods in: allow the service principal %s "+
 			"the actions sts:AssumeRole and sts:TagSession", roleARN, servicePrincipal).With("clusterName", clusterName)
 	}

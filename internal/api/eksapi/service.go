@@ -41,6 +41,8 @@ var faults = api.Faults{
 	{Kind: fault.NotFound, Subject: "tagged resource", Shape: api.Shape{Code: shapeTagMissing, Status: http.StatusNotFound}},
 	{Kind: fault.Invalid, Subject: "tagging", Shape: api.Shape{Code: shapeBadRequest, Status: http.StatusBadRequest}},
 	{Kind: fault.Exists, Shape: api.Shape{Code: shapeInUse, Status: http.StatusConflict}},
+	{Kind: fault.Conflict, Subject: "cluster", Shape: api.Shape{Code: shapeInUse, Status: http.StatusConflict}},
+	{Kind: fault.Conflict, Subject: "client request token", Shape: api.Shape{Code: shapeParameter, Status: http.StatusBadRequest}},
 	{Kind: fault.Conflict, Shape: api.Shape{Code: shapeRequest, Status: http.StatusBadRequest}},
 	{Kind: fault.Limit, Shape: api.Shape{Code: shapeLimit, Status: http.StatusBadRequest}},
 	{Kind: fault.Invalid, Shape: api.Shape{Code: shapeParameter, Status: http.StatusBadRequest}},

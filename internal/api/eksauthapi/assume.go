@@ -2,6 +2,7 @@ package eksauthapi
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -28,11 +29,15 @@ const (
 	chainedLifetime = time.Hour
 )
 
+const maxNodeName = 253
+
 // checkInput validates the request's syntax. What the token says is not looked at here.
 func checkInput(in *AssumeRoleForPodIdentityInput) error {
-	name := aws.ToString(in.ClusterName)
-	if name == "" || len(name) > 100 {
-		return fault.New(fault.Invalid, "parameter", "clusterName must have 1 to 100 characters")
+	if err := cluster.CheckName(aws.ToString(in.ClusterName)); err != nil {
+		return fault.New(fault.Invalid, "parameter", "%s", fault.Of(err).Public)
+	}
+	if len(aws.ToString(in.EksNodeName)) > maxNodeName {
+		return fault.New(fault.Invalid, "parameter", "eksNodeName has at most %d characters", maxNodeName)
 	}
 	token := aws.ToString(in.Token)
 	if token == "" {
@@ -53,15 +58,8 @@ func (s *service) assumeRoleForPodIdentity(
 		return nil, err
 	}
 	c.Record.Touch(home.ARN(), home.Account, "AWS::EKS::Cluster")
-	if home.Keys() == nil {
-		return nil, fault.New(fault.Unavailable, "cluster",
-			"The cluster %s has not published its key set yet, so no token of it can be verified", home.Name)
-	}
-	claims, err := oidc.Verify(*in.Token, home.Keys(), oidc.Expect{Issuer: home.Issuer, Audiences: []string{Audience}, Now: c.Now})
+	claims, err := s.verify(ctx, home, *in.Token, c.Now)
 	if err != nil {
-		return nil, err
-	}
-	if err := claims.RequirePodBound(); err != nil {
 		return nil, err
 	}
 	pod := &credential.Pod{
@@ -74,7 +72,7 @@ func (s *service) assumeRoleForPodIdentity(
 	}
 	association, err := s.Clusters.Lookup(ctx, home.Account, home.Name, pod.Namespace, pod.ServiceAccount)
 	if err != nil {
-		return nil, noAssociation(err)
+		return nil, noAssociation(err, claims)
 	}
 	pod.AssociationID = association.ID
 	session, err := s.assume(c, home, association, pod)
@@ -98,6 +96,38 @@ func (s *service) assumeRoleForPodIdentity(
 	}, nil
 }
 
+// verify proves a token with the keys that its cluster published. A key that is not among them may have been published a moment ago
+// through another replica, so that refusal is made sure of first.
+func (s *service) verify(ctx context.Context, home *cluster.Cluster, token string, now time.Time) (*oidc.Claims, error) {
+	claims, err := prove(home, token, now)
+	if !errors.Is(err, oidc.ErrUnknownKey) {
+		return claims, err
+	}
+	if err := s.Clusters.Sync(ctx); err != nil {
+		return nil, err
+	}
+	if newer, ok := s.Clusters.Find(home.Account, home.Name); ok && newer.JWKS != home.JWKS {
+		return prove(newer, token, now)
+	}
+	return nil, err
+}
+
+func prove(home *cluster.Cluster, token string, now time.Time) (*oidc.Claims, error) {
+	switch home.Status() {
+	case cluster.Active:
+	case cluster.Deleting:
+		return nil, fault.New(fault.Unauthenticated, "token", "The cluster %s is being deleted: its tokens are no longer accepted", home.Name)
+	default:
+		return nil, fault.New(fault.Unavailable, "cluster",
+			"The cluster %s has not published its key set yet, so no token of it can be verified", home.Name)
+	}
+	claims, err := oidc.Verify(token, home.Keys(), oidc.Expect{Issuer: home.Issuer, Audiences: []string{Audience}, Now: now})
+	if err != nil {
+		return nil, err
+	}
+	return claims, claims.RequirePodBound()
+}
+
 // sameNode refuses a token that is used from another node than its pod's. Which node asks is known where the caller is an
 // agent that signed in with its own projected token; a node name in the request is held to the token's as well.
 func sameNode(c *api.Call, said, node string) error {
@@ -116,22 +146,28 @@ func sameNode(c *api.Call, said, node string) error {
 	return nil
 }
 
-// noAssociation words the absence of an association; other failures stay what they are.
-func noAssociation(err error) error {
+// noAssociation words the absence of an association: what was looked for, and the token it was looked for by. Other failures stay
+// what they are.
+func noAssociation(err error, claims *oidc.Claims) error {
 	f := fault.Of(err)
 	if f.Kind != fault.NotFound {
 		return err
 	}
-	return fault.New(fault.NotFound, "association", "%s (%s)", textNoAssociation, f.Public).Because(err)
+	return fault.New(fault.NotFound, "association", "%s (%s; the token has iss %q, aud %q, sub %q)",
+		textNoAssociation, f.Public, claims.Issuer, claims.Audience, claims.Subject).Because(err)
 }
 
-// notAssumable words the refusal of a role.
+// notAssumable words the refusal of a role. Where a rule of sessions is broken, it is by what the association asks for and not by
+// the caller's parameters: that is fault.Conflict.
 func notAssumable(err error) error {
-	f := fault.Of(err)
-	if f.Kind != fault.Denied {
+	switch f := fault.Of(err); f.Kind {
+	case fault.Denied:
+		return fault.New(fault.Denied, "role", "%s (%s)", textNotAssumable, f.Public).Because(err)
+	case fault.Invalid, fault.Limit:
+		return fault.New(fault.Conflict, "session", "The role of the association cannot be assumed as it asks: %s", f.Public).Because(err)
+	default:
 		return err
 	}
-	return fault.New(fault.Denied, "role", "%s (%s)", textNotAssumable, f.Public).Because(err)
 }
 
 // assume asks the association's role and then, with its session, the target role. Tags and session policy go where the

@@ -80,10 +80,17 @@ var faults = api.Faults{
 	{Kind: fault.Expired, Subject: "token", Shape: api.Shape{Code: "ExpiredTokenException", Status: http.StatusBadRequest}},
 	{Kind: fault.Invalid, Subject: "parameter", Shape: api.Shape{Code: "InvalidParameterException", Status: http.StatusBadRequest}},
 	{Kind: fault.Invalid, Shape: api.Shape{Code: "InvalidRequestException", Status: http.StatusBadRequest}},
+	{Kind: fault.Conflict, Shape: api.Shape{Code: "InvalidRequestException", Status: http.StatusBadRequest}},
 	{Kind: fault.Limit, Shape: api.Shape{Code: "InvalidRequestException", Status: http.StatusBadRequest}},
 	{Kind: fault.NotFound, Shape: api.Shape{Code: "ResourceNotFoundException", Status: http.StatusNotFound}},
 	{Kind: fault.Unavailable, Shape: api.Shape{Code: "ServiceUnavailableException", Status: http.StatusServiceUnavailable}},
 	{Kind: fault.Internal, Shape: api.Shape{Code: "InternalServerException", Status: http.StatusInternalServerError}},
+}
+
+// modelled lists the errors of the operation's model.
+var modelled = []string{
+	"AccessDeniedException", "ExpiredTokenException", "InternalServerException", "InvalidParameterException", "InvalidRequestException",
+	"InvalidTokenException", "ResourceNotFoundException", "ServiceUnavailableException", "ThrottlingException",
 }
 
 // Config is what the service needs; every field is required.
@@ -114,6 +121,7 @@ func New(c Config) *api.Typed {
 					return r
 				},
 				Run: s.assumeRoleForPodIdentity,
+				May: modelled,
 			}),
 		},
 	}
