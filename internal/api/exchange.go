@@ -94,15 +94,18 @@ func (x *Exchange) Answered() bool { return x.answer.wrote }
 // Fail notes a failure on the record; the service has chosen shape and text and writes them itself.
 func (x *Exchange) Fail(f *fault.Error, s Shape, text string) { x.failed(f, s, text) }
 
+// maxMessage bounds a text on a record, in bytes.
+const maxMessage = 4096
+
 func (x *Exchange) failed(f *fault.Error, s Shape, text string) {
 	r := x.Record
-	r.ErrorCode, r.ErrorMessage = s.Code, text
+	r.ErrorCode, r.ErrorMessage = s.Code, bounded(text, maxMessage)
 	r.AdditionalData.FaultKind = f.Kind.Error()
 	if cause := f.Cause(); cause != nil {
 		if d, ok := authz.DenialOf(cause); ok {
 			r.AdditionalData.Decision = d
 		} else {
-			r.AdditionalData.Cause = cause.Error()
+			r.AdditionalData.Cause = bounded(cause.Error(), maxMessage)
 		}
 	}
 }

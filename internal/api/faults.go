@@ -25,20 +25,22 @@ type Rule struct {
 // Faults is a service's table: how it words each way to fail. One row per error; the order does not matter.
 type Faults []Rule
 
-// Shape finds the row for f: kind and subject, else the kind's general row, else the service's internal error.
+// Shape finds the row for f: kind and subject, else the kind's general row, else the service's internal error. Of two rows for
+// the same the first counts, so that a service's rows go before those of its protocol.
 func (t Faults) Shape(f *fault.Error) Shape {
 	var general *Shape
-	var internal Shape
+	internal := Shape{Code: "InternalFailure", Status: http.StatusInternalServerError}
+	own := false
 	for i := range t {
 		r := &t[i]
 		switch {
 		case r.Kind == f.Kind && r.Subject == f.Subject && r.Subject != "":
 			return r.Shape
-		case r.Kind == f.Kind && r.Subject == "":
+		case r.Kind == f.Kind && r.Subject == "" && general == nil:
 			general = &r.Shape
 		}
-		if r.Kind == fault.Internal && r.Subject == "" {
-			internal = r.Shape
+		if r.Kind == fault.Internal && r.Subject == "" && !own {
+			internal, own = r.Shape, true
 		}
 	}
 	if general != nil {

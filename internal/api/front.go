@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -80,63 +81,96 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Network: f.network(r, start),
 		Record: &Record{
 			EventVersion: "1.11", EventTime: start.UTC().Truncate(time.Millisecond), EventType: "AwsApiCall", AWSRegion: f.region,
-			SourceIPAddress: sourceAddress(r).String(), UserAgent: bounded(r.UserAgent(), 1000),
+			SourceIPAddress: addressText(sourceAddress(r)), UserAgent: bounded(r.UserAgent(), 1000),
 			RequestID: uuid.NewString(), EventID: uuid.NewString(),
 			UserIdentity: UserIdentity{Type: arn.Anonymous.String()},
 		},
 	}
-	defer func() {
-		p := recover()
-		if p != nil && p != http.ErrAbortHandler { //nolint:errorlint // a panic value, compared as net/http does
-			f.log.ErrorContext(r.Context(), "request panicked", slog.String("request_id", x.Record.RequestID), slog.Any("panic", p))
-			x.failed(fault.New(fault.Internal, "request", "internal failure").Because(fmt.Errorf("panic: %v", p)),
-				Shape{Code: "InternalFailure", Status: http.StatusInternalServerError}, "internal failure")
-			if !counted.wrote {
-				w.WriteHeader(http.StatusInternalServerError)
-			}
-		}
-		x.Record.AdditionalData.Status = counted.status
-		x.Record.AdditionalData.BytesOut = counted.bytes
-		x.Record.AdditionalData.Duration = float64(f.now().Sub(start).Microseconds()) / 1000
-		f.emit(x.Record)
-		if p != nil && (f.strict || p == http.ErrAbortHandler) { //nolint:errorlint // see above
-			panic(p)
-		}
-	}()
+	defer func() { f.finish(x, recover()) }()
 	auth, err := sigv4.Parse(r)
 	x.Auth = auth
 	f.service(r, auth, err).Serve(r.Context(), x)
 }
 
-// service finds who answers. An unsigned form is for STS, whose token calls are made without a signature; every other
-// unsigned request is an anonymous one for S3. A signature that cannot be read, or that is for a service that is not
-// served here, is answered in the protocol that the request's shape suggests.
-func (f *Front) service(r *http.Request, auth *sigv4.Authorization, broken error) Service {
-	shape := "s3"
-	switch contentType := r.Header.Get("Content-Type"); {
-	case strings.HasPrefix(contentType, "application/x-www-form-urlencoded") && r.Method == http.MethodPost && r.URL.Path == "/",
-		r.Method == http.MethodGet && r.URL.Path == "/" && r.URL.Query().Has("Action"):
-		shape = "sts"
-	case strings.HasPrefix(contentType, "application/json") && (auth != nil || broken != nil):
-		shape = "eks"
+// finish emits the record. A panic becomes an internal failure; where the answer had begun the connection is broken off, so
+// that no client takes half an answer for a whole one.
+func (f *Front) finish(x *Exchange, p any) {
+	abort := p == http.ErrAbortHandler //nolint:errorlint // a panic value, compared as net/http does
+	if p != nil && !abort {
+		ctx, id := x.Request.Context(), x.Record.RequestID
+		f.log.ErrorContext(ctx, "request panicked", slog.String("request_id", id), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+		x.failed(fault.New(fault.Internal, "request", "internal failure").Because(fmt.Errorf("panic: %v", p)),
+			Shape{Code: "InternalFailure", Status: http.StatusInternalServerError}, "internal failure")
+		if abort = x.answer.wrote; !abort {
+			clear(x.Writer.Header()) // the length of the answer that was under way, for one
+			x.Writer.Header().Set("X-Amzn-Requestid", id)
+			x.Writer.WriteHeader(http.StatusInternalServerError)
+		}
 	}
-	byShape := f.services[shape]
-	if byShape == nil {
-		return refuse{refusal: fault.New(fault.NotFound, "operation", "No service answers unsigned requests here"), as: &Typed{Protocol: RESTJSON{}}}
+	if !x.answer.wrote && p == nil {
+		x.answer.status = http.StatusOK // what net/http says for a handler that says nothing
+	}
+	x.Record.AdditionalData.Status = x.answer.status
+	x.Record.AdditionalData.BytesOut = x.answer.bytes
+	x.Record.AdditionalData.Duration = float64(f.now().Sub(x.Now).Microseconds()) / 1000
+	f.emit(x.Record)
+	switch {
+	case abort:
+		panic(http.ErrAbortHandler)
+	case p != nil && f.strict:
+		panic(p)
+	}
+}
+
+// service finds who answers: the service that the request is signed for. What is not signed, cannot be read, or is signed for
+// a service that is not served here, is answered in the protocol that the request's shape suggests.
+func (f *Front) service(r *http.Request, auth *sigv4.Authorization, broken error) Service {
+	if auth != nil && broken == nil {
+		if s, ok := f.services[auth.Service]; ok {
+			return s
+		}
+	}
+	as := f.services[f.shape(r, auth != nil || broken != nil)]
+	if as == nil {
+		as = &Typed{Protocol: RESTJSON{}}
+		if broken == nil && auth == nil {
+			broken = fault.New(fault.NotFound, "operation", "No service answers unsigned requests here")
+		}
 	}
 	switch {
 	case broken != nil:
-		return refuse{refusal: broken, as: byShape}
+		return refuse{refusal: broken, as: as}
 	case auth == nil:
-		return byShape
-	}
-	if s, ok := f.services[auth.Service]; ok {
-		return s
+		return as
 	}
 	return refuse{
 		refusal: fault.New(fault.NotFound, "operation", "The service %q is not served by this endpoint", bounded(auth.Service, 64)),
-		as:      byShape,
+		as:      as,
 	}
+}
+
+// shape guesses the service of a request. A broken signature may still name it. An unsigned form is for STS, whose token calls
+// are made without a signature, and unsigned JSON that is posted has lost its signature on the way, as nothing of the kind is
+// posted to S3. Every other unsigned request is an anonymous one for S3.
+func (f *Front) shape(r *http.Request, signed bool) string {
+	if signed {
+		scope := r.Header.Get("Authorization") + " " + r.URL.Query().Get("X-Amz-Credential")
+		for name := range f.services {
+			if strings.Contains(scope, "/"+name+"/aws4_request") {
+				return name
+			}
+		}
+	}
+	contentType, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	contentType = strings.ToLower(strings.TrimSpace(contentType))
+	switch {
+	case contentType == "application/x-www-form-urlencoded" && r.Method == http.MethodPost && r.URL.Path == "/",
+		r.Method == http.MethodGet && r.URL.Path == "/" && r.URL.Query().Has("Action"):
+		return "sts"
+	case contentType == "application/json" && (signed || r.Method == http.MethodPost && r.URL.RawQuery == ""):
+		return "eks"
+	}
+	return "s3"
 }
 
 // Refuser is a service that can word a failure which happened before the request reached it.
@@ -196,9 +230,17 @@ func sourceAddress(r *http.Request) netip.Addr {
 	if err != nil {
 		return netip.Addr{}
 	}
-	return a.Unmap()
+	return a.Unmap().WithZone("") // a zone names an interface of this machine, and no policy
 }
 
+func addressText(a netip.Addr) string {
+	if !a.IsValid() {
+		return "" // a connection without addresses
+	}
+	return a.String()
+}
+
+// bounded cuts what a stranger wrote to a length that a text for people can bear.
 func bounded(s string, limit int) string {
 	if len(s) > limit {
 		return s[:limit]

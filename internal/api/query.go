@@ -2,14 +2,18 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/xml"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/podid/podid/internal/fault"
 )
@@ -30,8 +34,12 @@ const (
 
 func (q Query) find(r *http.Request, body []byte, ops []AnyOperation) (*AnyOperation, url.Values, error) {
 	text := r.URL.RawQuery
-	if r.Method == http.MethodPost {
+	switch {
+	case r.Method == http.MethodPost && r.URL.Path == "/":
 		text = string(body)
+	case r.Method != http.MethodGet || r.URL.Path != "/":
+		return nil, nil, fault.New(fault.NotFound, "operation", "Operations are called with POST or GET /, not %s %s",
+			bounded(r.Method, 20), bounded(r.URL.Path, 200))
 	}
 	if strings.Count(text, "&") >= maxParameters {
 		return nil, nil, fault.New(fault.Limit, "body", "A request has at most %d parameters", maxParameters)
@@ -41,30 +49,37 @@ func (q Query) find(r *http.Request, body []byte, ops []AnyOperation) (*AnyOpera
 		return nil, nil, fault.New(fault.Invalid, "body", "The request is not a well-formed form").Because(err)
 	}
 	for name, values := range form {
-		if len(values) != 1 {
-			return nil, nil, fault.New(fault.Invalid, "body", "The parameter %s is given more than once", name)
+		switch {
+		case len(values) != 1:
+			return nil, nil, repeated(name)
+		case !utf8.ValidString(name) || !utf8.ValidString(values[0]):
+			return nil, nil, fault.New(fault.Invalid, "body", "The parameter %q is not UTF-8", bounded(name, 100))
 		}
 	}
-	if v := form.Get("Version"); v != "" && v != q.Version {
-		return nil, nil, fault.New(fault.NotFound, "operation", "Could not find operation %s for version %s", form.Get("Action"), v)
-	}
-	action := form.Get("Action")
-	for i := range ops {
-		if ops[i].name == action {
-			return &ops[i], form, nil
+	action, version := form.Get("Action"), form.Get("Version")
+	if version == "" || version == q.Version {
+		for i := range ops {
+			if ops[i].name == action {
+				return &ops[i], form, nil
+			}
 		}
 	}
-	return nil, nil, fault.New(fault.NotFound, "operation", "Could not find operation %s for version %s", action, q.Version)
+	return nil, nil, fault.New(fault.NotFound, "operation", "Could not find operation %s for version %s",
+		bounded(action, 100), bounded(cmp.Or(version, q.Version), 20))
+}
+
+func repeated(name string) error {
+	return fault.New(fault.Invalid, "body", "The parameter %s is given more than once", bounded(name, 100))
 }
 
 func (Query) decode(_ *http.Request, _ []byte, form url.Values, in any) error {
 	var root node
-	for name, values := range form {
+	for _, name := range slices.Sorted(maps.Keys(form)) {
 		path := strings.Split(name, ".")
 		if len(path) > maxDepth {
-			return fault.New(fault.Invalid, "body", "The parameter %s nests too deep", name)
+			return fault.New(fault.Invalid, "body", "The parameter %s nests too deep", bounded(name, 100))
 		}
-		root.put(path, values[0])
+		root.put(path, form[name][0])
 	}
 	return root.into(reflect.ValueOf(in).Elem(), "")
 }
@@ -101,17 +116,13 @@ func (n *node) into(v reflect.Value, name string) error {
 		v.Set(p)
 		return nil
 	case reflect.Struct:
-		for member, c := range n.children {
-			if f := fieldByMember(v, member); f.IsValid() {
-				if err := c.into(f, member); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
+		return n.intoStruct(v)
 	case reflect.Slice:
 		return n.intoList(v, name)
 	default:
+		if n.children != nil {
+			return fault.New(fault.Invalid, "parameter", "The parameter %s has no members", name)
+		}
 		if err := setText(v, []string{n.text}); err != nil {
 			return fault.New(fault.Invalid, "parameter", "The value of %s is not valid", name).Because(err)
 		}
@@ -119,30 +130,63 @@ func (n *node) into(v reflect.Value, name string) error {
 	}
 }
 
-// intoList reads Name.member.1, Name.member.2 and so on; the first number that is missing ends the list.
-func (n *node) intoList(v reflect.Value, name string) error {
-	members := n.children["member"]
-	v.Set(reflect.MakeSlice(v.Type(), 0, 0))
-	for i := 1; members != nil; i++ {
-		c := members.children[strconv.Itoa(i)]
-		if c == nil {
-			break
+// intoStruct sets the members that the form has, in the model's order. A member is spelled as the struct has it or, for the few
+// that the model spells so, with a lower-case first letter. What is no member is ignored, as AWS does.
+func (n *node) intoStruct(v reflect.Value) error {
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		if !f.IsExported() || n.children == nil {
+			continue
 		}
-		item := reflect.New(v.Type().Elem()).Elem()
-		if err := c.into(item, name); err != nil {
+		c, other := n.children[f.Name], n.children[memberName(f.Name)]
+		switch {
+		case c != nil && other != nil:
+			return repeated(f.Name)
+		case c == nil:
+			c = other
+		}
+		if c == nil {
+			continue
+		}
+		if err := c.into(v.Field(i), f.Name); err != nil {
 			return err
 		}
-		v.Set(reflect.Append(v, item))
 	}
+	return nil
+}
+
+// intoList reads Name.member.1, Name.member.2 and so on. A list with a gap, or in another form, is refused: a part of it would
+// be lost, and a policy or a tag that is lost changes what the request means.
+func (n *node) intoList(v reflect.Value, name string) error {
+	items := map[string]*node{}
+	if members := n.children["member"]; members != nil {
+		items = members.children
+	}
+	if n.text != "" || len(n.children) > 1 || len(n.children) == 1 && len(items) == 0 {
+		return fault.New(fault.Invalid, "parameter", "The list %s is not of the form %s.member.N", name, name)
+	}
+	list := reflect.MakeSlice(v.Type(), len(items), len(items))
+	for i := range list.Len() {
+		c := items[strconv.Itoa(i+1)]
+		if c == nil {
+			return fault.New(fault.Invalid, "parameter", "The list %s must be numbered from 1 without a gap", name)
+		}
+		if err := c.into(list.Index(i), name); err != nil {
+			return err
+		}
+	}
+	v.Set(list)
 	return nil
 }
 
 func (q Query) encode(w http.ResponseWriter, op *AnyOperation, out any, requestID string) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `<%sResponse xmlns="%s">`, op.name, q.Namespace)
-	b.WriteString("<" + op.name + "Result>")
-	writeXML(&b, reflect.ValueOf(out).Elem())
-	b.WriteString("</" + op.name + "Result>")
+	if v := reflect.ValueOf(out); v.Kind() == reflect.Pointer && !v.IsNil() {
+		b.WriteString("<" + op.name + "Result>")
+		writeXML(&b, v.Elem())
+		b.WriteString("</" + op.name + "Result>")
+	}
 	fmt.Fprintf(&b, `<ResponseMetadata><RequestId>%s</RequestId></ResponseMetadata></%sResponse>`, requestID, op.name)
 	w.Header().Set("Content-Type", "text/xml")
 	w.WriteHeader(http.StatusOK)
@@ -153,6 +197,7 @@ func (q Query) encode(w http.ResponseWriter, op *AnyOperation, out any, requestI
 // writeXML writes the content of an element: the members of a struct by their Go names, lists as <member>, maps as <entry>.
 func writeXML(b *bytes.Buffer, v reflect.Value) {
 	switch v.Kind() {
+	case reflect.Invalid: // nil
 	case reflect.Pointer, reflect.Interface:
 		writeXML(b, v.Elem())
 	case reflect.Struct:

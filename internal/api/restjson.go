@@ -2,11 +2,16 @@ package api
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/podid/podid/internal/fault"
 )
@@ -27,7 +32,8 @@ func (RESTJSON) find(r *http.Request, _ []byte, ops []AnyOperation) (*AnyOperati
 			return &ops[i], labels, nil
 		}
 	}
-	return nil, nil, fault.New(fault.NotFound, "operation", "No operation of this service answers %s %s", r.Method, r.URL.Path)
+	return nil, nil, fault.New(fault.NotFound, "operation", "No operation of this service answers %s %s",
+		bounded(r.Method, 20), bounded(r.URL.Path, 200))
 }
 
 // matchURI matches the segments of a path against a template and returns the values of its labels.
@@ -46,7 +52,7 @@ func matchURI(template string, segments []string) (url.Values, bool) {
 			continue
 		}
 		value, err := url.PathUnescape(segments[i])
-		if err != nil || value == "" {
+		if err != nil || value == "" || !utf8.ValidString(value) {
 			return nil, false
 		}
 		labels.Set(strings.TrimSuffix(name, "}"), value)
@@ -67,19 +73,29 @@ func (RESTJSON) decode(r *http.Request, body []byte, labels url.Values, in any) 
 	}
 	// A label or query parameter is set after the body, so that no body can replace the resource that the path names.
 	for _, values := range []url.Values{query, labels} {
-		for name, list := range values {
-			if err := setText(fieldByMember(v, name), list); err != nil {
-				return fault.New(fault.Invalid, "parameter", "The value of %s is not valid", name).Because(err)
+		for _, name := range slices.Sorted(maps.Keys(values)) {
+			if err := setText(fieldByMember(v, name), values[name]); err != nil {
+				return fault.New(fault.Invalid, "parameter", "The value of %s is not valid", bounded(name, 100)).Because(err)
 			}
+		}
+	}
+	for name := range labels {
+		if !fieldByMember(v, name).IsValid() {
+			return fmt.Errorf("%T has no member for the label %s", in, name)
 		}
 	}
 	return nil
 }
 
+var errRepeated = errors.New("given more than once")
+
 // setText sets a field from text: strings, enums, numbers, booleans and lists of strings. An unknown field is ignored.
 func setText(f reflect.Value, list []string) error {
 	if !f.IsValid() || len(list) == 0 {
 		return nil
+	}
+	if len(list) > 1 && f.Kind() != reflect.Slice {
+		return errRepeated // two readers could pick different ones
 	}
 	switch f.Kind() {
 	case reflect.Pointer:
@@ -116,7 +132,11 @@ func setText(f reflect.Value, list []string) error {
 }
 
 func (RESTJSON) encode(w http.ResponseWriter, _ *AnyOperation, out any, _ string) error {
-	body, err := json.Marshal(plain(reflect.ValueOf(out), false))
+	answer := plain(reflect.ValueOf(out), false)
+	if answer == nil {
+		answer = struct{}{} // an operation that answers nothing
+	}
+	body, err := json.Marshal(answer)
 	if err != nil {
 		return err
 	}

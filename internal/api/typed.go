@@ -38,33 +38,52 @@ type Typed struct {
 // 131,072 characters, percent-encoded.
 const maxBody = 1 << 20
 
+// maxRecorded is the largest body whose parameters go on the record. CloudTrail leaves larger ones out, too.
+const maxRecorded = 100 << 10
+
 // Name is the signing name.
 func (s *Typed) Name() string { return s.SigningName }
 
 // Serve takes one request through the phases.
 func (s *Typed) Serve(ctx context.Context, x *Exchange) {
-	x.Record.EventSource = s.EventSource
+	s.begin(x)
 	op, out, err := s.answer(ctx, x)
 	if err == nil {
-		x.Writer.Header().Set("X-Amzn-Requestid", x.Record.RequestID)
-		if err = s.Protocol.encode(x.Writer, op, out, x.Record.RequestID); err != nil {
-			x.front.log.WarnContext(ctx, "answer not sent", slog.String("request_id", x.Record.RequestID), slog.Any("error", err))
+		err = s.Protocol.encode(x.Writer, op, out, x.Record.RequestID)
+		if err == nil {
+			return
 		}
-		return
+		if x.Answered() {
+			x.front.log.WarnContext(ctx, "answer not sent", slog.String("request_id", x.Record.RequestID), slog.Any("error", err))
+			return
+		}
 	}
 	f := fault.Of(err)
-	shape := s.shape(f)
-	if op != nil && !op.allowed(shape, s.Protocol.front()) && f.Kind != fault.Internal {
+	if shape := s.shape(f); op != nil && f.Kind != fault.Internal && !op.allowed(shape, s.Protocol.front()) {
 		x.front.unmodelled(ctx, op.name, shape, f)
 		f = fault.New(fault.Internal, "request", "internal failure").Because(f)
-		shape = s.shape(f)
 	}
-	text := f.Public
+	s.fail(x, f)
+}
+
+// Refuse answers with a failure that happened before the request reached the service.
+func (s *Typed) Refuse(_ context.Context, x *Exchange, err error) {
+	s.begin(x)
+	s.fail(x, fault.Of(err))
+}
+
+func (s *Typed) begin(x *Exchange) {
+	x.Record.EventSource = s.EventSource
+	x.Writer.Header().Set("X-Amzn-Requestid", x.Record.RequestID)
+}
+
+// fail is the one place where a failure of a typed service becomes bytes.
+func (s *Typed) fail(x *Exchange, f *fault.Error) {
+	shape, text := s.shape(f), f.Public
 	if shape.Text != "" {
 		text = shape.Text
 	}
 	x.failed(f, shape, text)
-	x.Writer.Header().Set("X-Amzn-Requestid", x.Record.RequestID)
 	s.Protocol.fail(x.Writer, shape, text, f.Members, x.Record.RequestID)
 }
 
@@ -91,7 +110,9 @@ func (s *Typed) answer(ctx context.Context, x *Exchange) (*AnyOperation, any, er
 	if err := s.Protocol.decode(x.Request, body, found, in); err != nil {
 		return op, nil, err
 	}
-	x.Record.RequestParameters = recorded(in)
+	if len(body) <= maxRecorded {
+		x.Record.RequestParameters = recorded(in)
+	}
 	out, err := op.run(ctx, x.call(), in)
 	if err != nil {
 		return op, nil, err
@@ -116,14 +137,4 @@ func readBody(r *http.Request) ([]byte, error) {
 		return nil, fault.New(fault.Limit, "body", "A request has at most %d bytes", maxBody)
 	}
 	return b.Bytes(), nil
-}
-
-// Refuse answers with a failure that happened before the request reached the service.
-func (s *Typed) Refuse(_ context.Context, x *Exchange, err error) {
-	x.Record.EventSource = s.EventSource
-	f := fault.Of(err)
-	shape := s.shape(f)
-	x.failed(f, shape, f.Public)
-	x.Writer.Header().Set("X-Amzn-Requestid", x.Record.RequestID)
-	s.Protocol.fail(x.Writer, shape, f.Public, f.Members, x.Record.RequestID)
 }

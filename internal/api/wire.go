@@ -24,6 +24,14 @@ func memberName(field string) string {
 	return string(unicode.ToLower(r)) + field[n:]
 }
 
+// wireName is the JSON name of a member. podid's own structs say it in a tag.
+func wireName(f reflect.StructField) string {
+	if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" {
+		return name
+	}
+	return memberName(f.Name)
+}
+
 // plain turns an SDK struct into what encoding/json writes as the service's wire form: members with lower-case first
 // letters, absent when nil or an empty enum, times as seconds since the epoch. With hide, secrets are replaced.
 func plain(v reflect.Value, hide bool) any {
@@ -86,11 +94,7 @@ func plainStruct(v reflect.Value, hide bool) map[string]any {
 				continue
 			}
 		}
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",") // podid's own shapes have tags
-		if name == "" {
-			name = memberName(f.Name)
-		}
-		m[name] = value
+		m[wireName(f)] = value
 	}
 	return m
 }
@@ -107,12 +111,14 @@ func recorded(v any) map[string]any {
 	return m
 }
 
-// fieldByMember finds the exported field of a struct type for a member or query parameter name, ignoring letter case.
+// fieldByMember finds the field for the name of a label or query parameter, which has one spelling. Embedded structs are
+// looked through.
 func fieldByMember(v reflect.Value, name string) reflect.Value {
-	t := v.Type()
-	for i := range t.NumField() {
-		if f := t.Field(i); f.IsExported() && strings.EqualFold(f.Name, name) {
-			return v.Field(i)
+	for _, f := range reflect.VisibleFields(v.Type()) {
+		if f.IsExported() && !f.Anonymous && wireName(f) == name {
+			if field, err := v.FieldByIndexErr(f.Index); err == nil {
+				return field
+			}
 		}
 	}
 	return reflect.Value{}
