@@ -98,7 +98,7 @@ func (f *Front) finish(x *Exchange, p any) {
 	abort := p == http.ErrAbortHandler //nolint:errorlint // a panic value, compared as net/http does
 	if p != nil && !abort {
 		ctx, id := x.Request.Context(), x.Record.RequestID
-		f.log.ErrorContext(ctx, "request panicked", slog.String("request_id", id), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+		f.log.ErrorContext(ctx, "request panicked", "request_id", id, "panic", p, "stack", string(debug.Stack()))
 		x.failed(fault.New(fault.Internal, "request", "internal failure").Because(fmt.Errorf("panic: %v", p)),
 			Shape{Code: "InternalFailure", Status: http.StatusInternalServerError}, "internal failure")
 		if abort = x.answer.wrote; !abort {
@@ -207,7 +207,7 @@ func (f *Front) plainFor(r *http.Request) http.Handler {
 }
 
 func (f *Front) unmodelled(ctx context.Context, op string, s Shape, cause error) {
-	f.log.ErrorContext(ctx, "error shape outside the model", slog.String("operation", op), slog.String("code", s.Code), slog.Any("error", cause))
+	f.log.ErrorContext(ctx, "error shape outside the model", "operation", op, "code", s.Code, "error", cause)
 	if f.strict {
 		panic(fmt.Sprintf("%s answered with %s, which its model does not list: %v", op, s.Code, cause))
 	}

@@ -27,13 +27,15 @@ func TestQueryDecodes(t *testing.T) {
 		want       *sts.AssumeRoleInput // nil: refused
 		text       string               // of the refusal
 	}{
-		{"everything", "Action=Act&Version=1&RoleArn=arn%3Aa&RoleSessionName=s+1&DurationSeconds=900" +
-			"&Tags.member.2.Key=b&Tags.member.2.Value=&Tags.member.1.Key=a&Tags.member.1.Value=1&TransitiveTagKeys.member.1=a&PolicyArns.member.1.arn=p",
+		{
+			"everything", "Action=Act&Version=1&RoleArn=arn%3Aa&RoleSessionName=s+1&DurationSeconds=900" +
+				"&Tags.member.2.Key=b&Tags.member.2.Value=&Tags.member.1.Key=a&Tags.member.1.Value=1&TransitiveTagKeys.member.1=a&PolicyArns.member.1.arn=p",
 			&sts.AssumeRoleInput{
 				RoleArn: aws.String("arn:a"), RoleSessionName: aws.String("s 1"), DurationSeconds: aws.Int32(900),
 				Tags:              []ststypes.Tag{{Key: aws.String("a"), Value: aws.String("1")}, {Key: aws.String("b"), Value: aws.String("")}},
 				TransitiveTagKeys: []string{"a"}, PolicyArns: []ststypes.PolicyDescriptorType{{Arn: aws.String("p")}},
-			}, ""},
+			}, "",
+		},
 		{"unknown parameter", "Action=Act&Else=1&Else.member.1.x=1", &sts.AssumeRoleInput{}, ""},
 		{"empty list", "Action=Act&Tags=", &sts.AssumeRoleInput{Tags: []ststypes.Tag{}}, ""},
 		{"another letter case", "Action=Act&ROLEARN=x", &sts.AssumeRoleInput{}, ""},
@@ -99,16 +101,24 @@ func TestQueryAnswers(t *testing.T) {
 		status              int
 		want                string // ID stands for the request's
 	}{
-		{"everything", "iam", "Action=CreateRole&RoleName=a&Description=%3C%2FRole%3E%26%00&MaxSessionDuration=3600&Tags.member.1.Key=k&Tags.member.1.Value=", 200,
+		{
+			"everything", "iam", "Action=CreateRole&RoleName=a&Description=%3C%2FRole%3E%26%00&MaxSessionDuration=3600&Tags.member.1.Key=k&Tags.member.1.Value=", 200,
 			`<CreateRoleResponse ` + iamNS + `><CreateRoleResult><Role><CreateDate>2026-11-24T08:00:00Z</CreateDate><RoleName>a</RoleName>` +
 				`<Description>&lt;/Role&gt;&amp;` + "\uFFFD" + `</Description><MaxSessionDuration>3600</MaxSessionDuration><Tags><member><Key>k</Key><Value></Value></member></Tags>` +
-				`</Role></CreateRoleResult><ResponseMetadata><RequestId>ID</RequestId></ResponseMetadata></CreateRoleResponse>`},
-		{"nothing", "iam", "Action=DeleteRole&RoleName=a", 200,
-			`<DeleteRoleResponse ` + iamNS + `><ResponseMetadata><RequestId>ID</RequestId></ResponseMetadata></DeleteRoleResponse>`},
-		{"failure", "sts", "Action=AssumeRoleWithWebIdentity", 400,
-			`<ErrorResponse ` + stsNS + `><Error><Type>Sender</Type><Code>ValidationError</Code><Message>no token &amp; no &lt;role&gt;</Message></Error><RequestId>ID</RequestId></ErrorResponse>`},
-		{"no such action", "iam", "Action=%3Cscript%3E", 400,
-			`<ErrorResponse ` + iamNS + `><Error><Type>Sender</Type><Code>InvalidAction</Code><Message>Could not find operation &lt;script&gt; for version 2010-05-08</Message></Error><RequestId>ID</RequestId></ErrorResponse>`},
+				`</Role></CreateRoleResult><ResponseMetadata><RequestId>ID</RequestId></ResponseMetadata></CreateRoleResponse>`,
+		},
+		{
+			"nothing", "iam", "Action=DeleteRole&RoleName=a", 200,
+			`<DeleteRoleResponse ` + iamNS + `><ResponseMetadata><RequestId>ID</RequestId></ResponseMetadata></DeleteRoleResponse>`,
+		},
+		{
+			"failure", "sts", "Action=AssumeRoleWithWebIdentity", 400,
+			`<ErrorResponse ` + stsNS + `><Error><Type>Sender</Type><Code>ValidationError</Code><Message>no token &amp; no &lt;role&gt;</Message></Error><RequestId>ID</RequestId></ErrorResponse>`,
+		},
+		{
+			"no such action", "iam", "Action=%3Cscript%3E", 400,
+			`<ErrorResponse ` + iamNS + `><Error><Type>Sender</Type><Code>InvalidAction</Code><Message>Could not find operation &lt;script&gt; for version 2010-05-08</Message></Error><RequestId>ID</RequestId></ErrorResponse>`,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -21,18 +21,28 @@ func TestRESTJSON(t *testing.T) {
 		status                     int
 		code, want                 string
 	}{
-		{"create", "POST", create, `{"namespace":"shop","roleArn":"r","tags":{"k":"<&>"},"disableSessionTags":true,"unknown":1}`, 200, "",
-			`{"association":{"clusterName":"c","createdAt":1795507200,"disableSessionTags":true,"namespace":"shop","roleArn":"r","tags":{"k":"\u003c\u0026\u003e"}}}`},
-		{"a body cannot replace a label", "POST", create, `{"clusterName":"other","ClusterName":"other","CLUSTERNAME":"other"}`, 200, "",
-			`{"association":{"clusterName":"c","createdAt":1795507200}}`},
-		{"a query cannot replace a label", "POST", create + "?clusterName=other", `{}`, 200, "",
-			`{"association":{"clusterName":"c","createdAt":1795507200}}`},
+		{
+			"create", "POST", create, `{"namespace":"shop","roleArn":"r","tags":{"k":"<&>"},"disableSessionTags":true,"unknown":1}`, 200, "",
+			`{"association":{"clusterName":"c","createdAt":1795507200,"disableSessionTags":true,"namespace":"shop","roleArn":"r","tags":{"k":"\u003c\u0026\u003e"}}}`,
+		},
+		{
+			"a body cannot replace a label", "POST", create, `{"clusterName":"other","ClusterName":"other","CLUSTERNAME":"other"}`, 200, "",
+			`{"association":{"clusterName":"c","createdAt":1795507200}}`,
+		},
+		{
+			"a query cannot replace a label", "POST", create + "?clusterName=other", `{}`, 200, "",
+			`{"association":{"clusterName":"c","createdAt":1795507200}}`,
+		},
 		{"no body", "POST", create, "", 200, "", `{"association":{"clusterName":"c","createdAt":1795507200}}`},
 		{"null", "POST", create, "null", 200, "", `{"association":{"clusterName":"c","createdAt":1795507200}}`},
-		{"encoded label", "POST", "/clusters/a%2Fb%3A%2E/pod-identity-associations", "{}", 200, "",
-			`{"association":{"clusterName":"a/b:.","createdAt":1795507200}}`},
-		{"empty label", "POST", "/clusters//pod-identity-associations", "{}", 404, "UnknownOperationException",
-			`{"message":"No operation of this service answers POST /clusters//pod-identity-associations"}`},
+		{
+			"encoded label", "POST", "/clusters/a%2Fb%3A%2E/pod-identity-associations", "{}", 200, "",
+			`{"association":{"clusterName":"a/b:.","createdAt":1795507200}}`,
+		},
+		{
+			"empty label", "POST", "/clusters//pod-identity-associations", "{}", 404, "UnknownOperationException",
+			`{"message":"No operation of this service answers POST /clusters//pod-identity-associations"}`,
+		},
 		{"label that is no UTF-8", "POST", "/clusters/%ff/pod-identity-associations", "{}", 404, "UnknownOperationException", ""},
 		{"a body of a GET is not read", "GET", "/clusters", `{"maxResults":7}`, 200, "", `{}`},
 		{"numbers and lists in the query", "GET", "/clusters?maxResults=7&include=a&include=b", "", 200, "", `{"include":["a","b"],"maxResults":7}`},
@@ -40,8 +50,10 @@ func TestRESTJSON(t *testing.T) {
 		{"number twice", "GET", "/clusters?maxResults=7&maxResults=8", "", 400, "InvalidParameterException", `{"message":"The value of maxResults is not valid"}`},
 		{"not a number", "GET", "/clusters?maxResults=x", "", 400, "InvalidParameterException", `{"message":"The value of maxResults is not valid"}`},
 		{"number out of range", "GET", "/clusters?maxResults=2147483648", "", 400, "InvalidParameterException", `{"message":"The value of maxResults is not valid"}`},
-		{"list of strings", "DELETE", "/tags/arn%3Aaws%3Aeks%3Ar%3A1%3Acluster%2Fc?tagKeys=a&tagKeys=b", "", 200, "",
-			`{"resourceArn":"arn:aws:eks:r:1:cluster/c","tagKeys":["a","b"]}`},
+		{
+			"list of strings", "DELETE", "/tags/arn%3Aaws%3Aeks%3Ar%3A1%3Acluster%2Fc?tagKeys=a&tagKeys=b", "", 200, "",
+			`{"resourceArn":"arn:aws:eks:r:1:cluster/c","tagKeys":["a","b"]}`,
+		},
 		{"not JSON", "POST", create, "{", 400, "SerializationException", `{"message":"The request body is not the JSON that this operation expects"}`},
 		{"two documents", "POST", create, "{}{}", 400, "SerializationException", ""},
 		{"wrong type", "POST", create, `{"roleArn":1}`, 400, "SerializationException", ""},

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -54,7 +53,7 @@ func (s *Typed) Serve(ctx context.Context, x *Exchange) {
 			return
 		}
 		if x.Answered() {
-			x.front.log.WarnContext(ctx, "answer not sent", slog.String("request_id", x.Record.RequestID), slog.Any("error", err))
+			x.front.log.WarnContext(ctx, "answer not sent", "request_id", x.Record.RequestID, "error", err)
 			return
 		}
 	}

@@ -54,26 +54,36 @@ func TestAssumeForAService(t *testing.T) {
 		want   string // empty: allowed
 	}{
 		{"no tags need no sts:TagSession", bare, nil, ""},
-		{"tags need sts:TagSession", bare, func(q *authz.Assumption) { q.Tags = tags },
-			sentence("sts:TagSession", bare, "(refused by the role's trust policy)")},
-		{"tag mismatch", shop, func(q *authz.Assumption) { q.Tags = tags },
+		{
+			"tags need sts:TagSession", bare, func(q *authz.Assumption) { q.Tags = tags },
+			sentence("sts:TagSession", bare, "(refused by the role's trust policy)"),
+		},
+		{
+			"tag mismatch", shop, func(q *authz.Assumption) { q.Tags = tags },
 			sentence("sts:AssumeRole", shop, "(refused by the role's trust policy: statement 1 (Trust) of Shop allows it but for its condition "+
-				`StringEquals aws:RequestTag/kubernetes-namespace: the request has "shop", the policy asks for "bank", "mint")`)},
-		{"tag missing", shop, nil,
+				`StringEquals aws:RequestTag/kubernetes-namespace: the request has "shop", the policy asks for "bank", "mint")`),
+		},
+		{
+			"tag missing", shop, nil,
 			sentence("sts:AssumeRole", shop, "(refused by the role's trust policy: statement 1 (Trust) of Shop allows it but for its condition "+
-				`StringEquals aws:RequestTag/kubernetes-namespace: the request has no such key, the policy asks for "bank", "mint")`)},
+				`StringEquals aws:RequestTag/kubernetes-namespace: the request has no such key, the policy asks for "bank", "mint")`),
+		},
 		{"tag match", shop, func(q *authz.Assumption) { q.Tags = map[string]string{"Kubernetes-Namespace": "mint"} }, ""},
 		{"source", fromCluster, func(q *authz.Assumption) {
 			q.SourceAccount, q.SourceARN = own, "arn:aws:eks:r:"+own+":cluster/c"
 		}, ""},
-		{"another service", ec2, nil,
+		{
+			"another service", ec2, nil,
 			sentence("sts:AssumeRole", ec2, "(refused by the role's trust policy: statement 1 (Trust) of Ec2 allows it but for its Principal: "+
-				`the request has "pods.eks.amazonaws.com", the policy "ec2.amazonaws.com")`)},
+				`the request has "pods.eks.amazonaws.com", the policy "ec2.amazonaws.com")`),
+		},
 		{"deny", denied, nil, prefix + "sts:AssumeRole on resource: " + denied.ARN() + " with an explicit deny in a role trust policy " +
 			"(refused by the role's trust policy: statement 2 (Stop) of Denied denies it)"},
 		{"no such role", ghost, nil, sentence("sts:AssumeRole", ghost, "(refused by the role's trust policy)")},
-		{"no source identity without permission", bare, func(q *authz.Assumption) { q.SourceIdentity = "ada" },
-			sentence("sts:SetSourceIdentity", bare, "(refused by the role's trust policy)")},
+		{
+			"no source identity without permission", bare, func(q *authz.Assumption) { q.SourceIdentity = "ada" },
+			sentence("sts:SetSourceIdentity", bare, "(refused by the role's trust policy)"),
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -127,8 +137,10 @@ func TestAssumeByUsersAndSessions(t *testing.T) {
 		{"a role does not trust itself", session, app, nil, "because no role trust policy allows"},
 		{"foreign, external id", foreign, shared, func(q *authz.Assumption) { q.ExternalID = "r/a/c/ns/sa" }, ""},
 		{"foreign, no external id", foreign, shared, nil, "because no role trust policy allows the sts:AssumeRole action (refused by the role's trust policy)"},
-		{"foreign, other external id", foreign, shared, func(q *authz.Assumption) { q.ExternalID = "r/a/c/ns/sb" },
-			"because no role trust policy allows the sts:AssumeRole action (refused by the role's trust policy)"},
+		{
+			"foreign, other external id", foreign, shared, func(q *authz.Assumption) { q.ExternalID = "r/a/c/ns/sb" },
+			"because no role trust policy allows the sts:AssumeRole action (refused by the role's trust policy)",
+		},
 		{"root", root, byAccount, nil, "Roles may not be assumed by root accounts."},
 		{"anonymous", anonymous, everyone, nil, "Not authorized to perform sts:AssumeRole"},
 		{"web identity", bearer, federated, func(q *authz.Assumption) {
@@ -138,8 +150,10 @@ func TestAssumeByUsersAndSessions(t *testing.T) {
 			q.Action, q.Claims = authz.AssumeRoleWithWebIdentity, map[string][]string{issuer + ":sub": {"bank"}}
 		}, "because no role trust policy allows"},
 		{"web identity as if it had signed", bearer, everyone, nil, "Not authorized to perform sts:AssumeRole"},
-		{"user as if it had a token", able, everyone, func(q *authz.Assumption) { q.Action = authz.AssumeRoleWithWebIdentity },
-			"Not authorized to perform sts:AssumeRoleWithWebIdentity"},
+		{
+			"user as if it had a token", able, everyone, func(q *authz.Assumption) { q.Action = authz.AssumeRoleWithWebIdentity },
+			"Not authorized to perform sts:AssumeRoleWithWebIdentity",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

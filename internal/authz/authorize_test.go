@@ -82,20 +82,26 @@ func TestAuthorize(t *testing.T) {
 			"because no session policy allows the s3:GetObject action (refused by the session policy: statement 1 (Yes) allows it but for its "+
 				`Resource: the request has "arn:aws:s3:::photos/cat", the policy "arn:aws:s3:::music/*")`)},
 		{"direct grant", none, own, bucketPolicy(t, grantTo(`{"AWS":"`+userARN+`none"}`, "")), ""},
-		{"grant to the account", none, own, bucketPolicy(t, grantTo(`{"AWS":"`+own+`"}`, "")),
-			sentence(userARN+"none", nobody+"(refused by the caller's identity policies)")},
+		{
+			"grant to the account", none, own, bucketPolicy(t, grantTo(`{"AWS":"`+own+`"}`, "")),
+			sentence(userARN+"none", nobody+"(refused by the caller's identity policies)"),
+		},
 		{"own bucket policy denies", reader, own, shut, sentence(userARN+"reader", "with an explicit deny in a resource-based policy "+
 			"(refused by the resource policy: statement 1 (Shut) denies it)")},
 		{"foreign, silent", reader, other, nil, sentence(userARN+"reader", noGrant+foreign)},
 		{"foreign, condition", reader, other, secret, sentence(userARN+"reader", noGrant+foreign)},
 		{"foreign, deny", reader, other, shut, sentence(userARN+"reader", "with an explicit deny in a resource-based policy "+foreign)},
 		{"foreign, granted", reader, other, bucketPolicy(t, grantTo(`{"AWS":"`+own+`"}`, "")), ""},
-		{"foreign, granted to one without permission", none, other, bucketPolicy(t, grantTo(`{"AWS":"`+userARN+`none"}`, "")),
-			sentence(userARN+"none", nobody+"(refused by the caller's identity policies)")},
+		{
+			"foreign, granted to one without permission", none, other, bucketPolicy(t, grantTo(`{"AWS":"`+userARN+`none"}`, "")),
+			sentence(userARN+"none", nobody+"(refused by the caller's identity policies)"),
+		},
 		{"anonymous", anonymous, own, bucketPolicy(t, grantTo(`"*"`, "")), ""},
 		{"anonymous hears nothing of a condition", anonymous, own, secret, sentence("anonymous", noGrant+"(refused by the resource policy)")},
-		{"anonymous hears nothing of a deny", anonymous, own, shut,
-			sentence("anonymous", "with an explicit deny in a resource-based policy (refused by the resource policy)")},
+		{
+			"anonymous hears nothing of a deny", anonymous, own, shut,
+			sentence("anonymous", "with an explicit deny in a resource-based policy (refused by the resource policy)"),
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

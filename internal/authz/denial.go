@@ -12,7 +12,7 @@ import (
 )
 
 // Denial is the whole reason of a refusal: for the request record, never for the caller.
-type Denial struct {
+type Denial struct { //nolint:errname // what a refusal is caused by is a denial
 	Trace policy.Trace
 }
 
