@@ -145,7 +145,7 @@ func (s *Store) exchange(req *http.Request, r Request) (*Response, error) {
 			body = newRequestBody(r.Body, r.ContentLength)
 			req.Body = body
 		}
-		resp, err := conn.RoundTrip(req)
+		resp, err := conn.RoundTrip(req) //nolint:bodyclose // the Response closes it
 		if err == nil {
 			return s.response(conn, body, resp), nil
 		}

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -55,7 +56,7 @@ const (
 // embedded is a store inside this process: versitygw's posix backend. spec: s3.md 1
 type embedded struct {
 	dir  *os.File // the objects folder
-	lock *os.File
+	lock io.Closer
 	stop context.CancelFunc
 	done chan struct{} // closed when versitygw has ended
 	err  error         // why; read after done
@@ -125,7 +126,7 @@ func openEmbedded(ctx context.Context, c EmbeddedConfig) (_ *Store, err error) {
 	}
 	defer func() {
 		if err != nil {
-			e.dir.Close()
+			e.dir.Close() //nolint:errcheck // a folder, opened to name its file system
 		}
 	}()
 
@@ -206,8 +207,8 @@ func attributes(objects, sidecar string) (meta.MetadataStorer, []string, error) 
 	if err != nil {
 		return nil, nil, fmt.Errorf("object store folder: %w", err)
 	}
-	defer os.Remove(f.Name())
-	defer f.Close()
+	defer os.Remove(f.Name()) //nolint:errcheck // an empty hidden file does no harm
+	defer f.Close()           //nolint:errcheck // nothing was written
 	err = unix.Fsetxattr(int(f.Fd()), "user.podid", []byte("x"), 0)
 	switch {
 	case err == nil:
@@ -224,13 +225,13 @@ func attributes(objects, sidecar string) (meta.MetadataStorer, []string, error) 
 }
 
 // lockFolder makes sure that one process uses dir. The lock goes with the process.
-func lockFolder(dir string) (*os.File, error) {
+func lockFolder(dir string) (io.Closer, error) {
 	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("object store folder: %w", err)
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		f.Close()
+		f.Close() //nolint:errcheck // nothing was written
 		return nil, fault.New(fault.Conflict, "object store", "Another process uses the object store in %s.", dir).Because(err)
 	}
 	return f, nil
@@ -253,11 +254,7 @@ func (e *embedded) shut() error {
 	case <-time.After(stopTimeout):
 		return errors.New("object store: the embedded store does not end")
 	}
-	if syncErr := syncFilesystem(e.dir); err == nil {
-		err = syncErr
-	}
-	e.dir.Close()
-	e.lock.Close()
+	err = errors.Join(err, syncFilesystem(e.dir), e.dir.Close(), e.lock.Close())
 	running.Store(false)
 	return err
 }

@@ -5,12 +5,12 @@ import (
 	"encoding/hex"
 	"encoding/xml"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -200,27 +200,29 @@ func TestConditionalPut(t *testing.T) {
 func TestMultipart(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	var begun struct{ UploadId string }
+	var begun struct {
+		UploadID string `xml:"UploadId"`
+	}
 	a := r.do(objectstore.Request{Method: "POST", Key: "big", Query: url.Values{"uploads": {""}}})
 	if err := xml.Unmarshal([]byte(a.body), &begun); err != nil || a.status != 200 {
 		t.Fatalf("create: %v %+v", err, a)
 	}
 	part := strings.Repeat("p", 5<<20)
-	doc := "<CompleteMultipartUpload>"
+	var list strings.Builder
 	for n, body := range []string{part, "tail"} {
-		number := fmt.Sprint(n + 1)
+		number := strconv.Itoa(n + 1)
 		a := r.do(objectstore.Request{
-			Method: "PUT", Key: "big", Query: url.Values{"partNumber": {number}, "uploadId": {begun.UploadId}},
+			Method: "PUT", Key: "big", Query: url.Values{"partNumber": {number}, "uploadId": {begun.UploadID}},
 			Body: strings.NewReader(body), ContentLength: int64(len(body)),
 		})
 		if a.status != 200 {
 			t.Fatalf("part: %+v", a)
 		}
-		doc += "<Part><PartNumber>" + number + "</PartNumber><ETag>" + a.header.Get("Etag") + "</ETag></Part>"
+		list.WriteString("<Part><PartNumber>" + number + "</PartNumber><ETag>" + a.header.Get("Etag") + "</ETag></Part>")
 	}
-	doc += "</CompleteMultipartUpload>"
+	doc := "<CompleteMultipartUpload>" + list.String() + "</CompleteMultipartUpload>"
 	a = r.do(objectstore.Request{
-		Method: "POST", Key: "big", Query: url.Values{"uploadId": {begun.UploadId}}, Body: strings.NewReader(doc), ContentLength: int64(len(doc)),
+		Method: "POST", Key: "big", Query: url.Values{"uploadId": {begun.UploadID}}, Body: strings.NewReader(doc), ContentLength: int64(len(doc)),
 	})
 	if a.status != 200 {
 		t.Fatalf("complete: %+v", a)
@@ -304,11 +306,13 @@ func TestBody_cutOffStoresNothing(t *testing.T) {
 	for _, n := range []int64{0, 1, size / 2, size - 1} {
 		r := newRig(t)
 		begun := r.do(objectstore.Request{Method: "POST", Key: "parts", Query: url.Values{"uploads": {""}}})
-		var upload struct{ UploadId string }
+		var upload struct {
+			UploadID string `xml:"UploadId"`
+		}
 		if err := xml.Unmarshal([]byte(begun.body), &upload); err != nil {
 			t.Fatal(err)
 		}
-		part := url.Values{"partNumber": {"1"}, "uploadId": {upload.UploadId}}
+		part := url.Values{"partNumber": {"1"}, "uploadId": {upload.UploadID}}
 		for key, query := range map[string]url.Values{"whole": nil, "parts": part} {
 			status, err := r.s.Cut(t.Context(), objectstore.Request{
 				Method: "PUT", Bucket: r.bucket, Key: key, Query: query, Body: strings.NewReader(strings.Repeat("x", size)), ContentLength: size,
@@ -320,7 +324,7 @@ func TestBody_cutOffStoresNothing(t *testing.T) {
 		if l := r.list(); len(l.Contents) != 0 {
 			t.Errorf("after %d bytes, stored: %q", n, l.keys())
 		}
-		if a := r.do(objectstore.Request{Method: "GET", Key: "parts", Query: url.Values{"uploadId": {upload.UploadId}}}); strings.Contains(a.body, "<Part>") {
+		if a := r.do(objectstore.Request{Method: "GET", Key: "parts", Query: url.Values{"uploadId": {upload.UploadID}}}); strings.Contains(a.body, "<Part>") {
 			t.Errorf("after %d bytes, there is a part: %s", n, a.body)
 		}
 	}
