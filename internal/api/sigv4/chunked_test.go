@@ -64,7 +64,7 @@ func (e *encoder) trailer(name, value string) {
 // chunkedRequest makes a signed request whose body is yet to come, and the encoder for it.
 func chunkedRequest(t testing.TB, kind string, length int, change func(http.Header)) (*http.Request, *encoder) {
 	t.Helper()
-	r := httptest.NewRequest("PUT", "/b/k", nil)
+	r := httptest.NewRequest(http.MethodPut, "/b/k", nil)
 	r.Header.Set("X-Amz-Content-Sha256", kind)
 	r.Header.Set("X-Amz-Decoded-Content-Length", strconv.Itoa(length))
 	r.Header.Set("Content-Encoding", "aws-chunked")
@@ -144,12 +144,12 @@ func TestChunkedBody(t *testing.T) {
 func TestChunkedBodyRefuses(t *testing.T) {
 	t.Parallel()
 	const body = "first chunk, second chunk"
-	replace := func(old, new string) func(string) string {
+	replace := func(before, after string) func(string) string {
 		return func(s string) string {
-			if !strings.Contains(s, old) {
-				t.Errorf("%q is not in %q", old, s)
+			if !strings.Contains(s, before) {
+				t.Errorf("%q is not in %q", before, s)
 			}
-			return strings.Replace(s, old, new, 1)
+			return strings.Replace(s, before, after, 1)
 		}
 	}
 	// A stream of two chunks, 12 and 13 bytes, is changed after it was signed.

@@ -147,7 +147,7 @@ func TestUnsignedBodyPasses(t *testing.T) {
 	if got, err := io.ReadAll(b); err != nil || string(got) != "anything" || b.Length() != 8 || b.Trailer() != "" || b.Checksum() != "" {
 		t.Errorf("read %q: %v", got, err)
 	}
-	r = httptest.NewRequest("GET", "/", nil)
+	r = httptest.NewRequest(http.MethodGet, "/", nil)
 	r.Body = nil
 	if b, err = a.Body(r, secret); err != nil || b.Close() != nil {
 		t.Error("a request without body")

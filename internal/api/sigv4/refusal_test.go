@@ -33,13 +33,13 @@ func refusal(t *testing.T, err error, kind fault.Kind, subject string) *fault.Er
 
 func TestRefusals(t *testing.T) {
 	t.Parallel()
-	edit := func(old, new string) func(*http.Request) {
+	edit := func(before, after string) func(*http.Request) {
 		return func(r *http.Request) {
 			h := r.Header.Get("Authorization")
-			if !strings.Contains(h, old) {
-				t.Errorf("%s is not in %s", old, h)
+			if !strings.Contains(h, before) {
+				t.Errorf("%s is not in %s", before, h)
 			}
-			r.Header.Set("Authorization", strings.Replace(h, old, new, 1))
+			r.Header.Set("Authorization", strings.Replace(h, before, after, 1))
 		}
 	}
 	set := func(name, value string) func(*http.Request) {
@@ -395,7 +395,7 @@ func TestHashedBody(t *testing.T) {
 			if test.length == 0 && len(test.sent) > 0 && len(got) >= len(test.sent) {
 				t.Error("the last byte of an unproven body was released")
 			}
-			if _, again := b.Read(make([]byte, 1)); again != err {
+			if _, again := b.Read(make([]byte, 1)); !errors.Is(again, err) {
 				t.Errorf("after %v a read returned %v", err, again)
 			}
 		})

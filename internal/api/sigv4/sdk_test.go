@@ -359,7 +359,7 @@ func TestParse(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if a, err := sigv4.Parse(httptest.NewRequest("GET", "/?Action=AssumeRoleWithWebIdentity", nil)); a != nil || err != nil {
+	if a, err := sigv4.Parse(httptest.NewRequest(http.MethodGet, "/?Action=AssumeRoleWithWebIdentity", nil)); a != nil || err != nil {
 		t.Errorf("unsigned request: %v, %v", a, err)
 	}
 }
