@@ -209,7 +209,7 @@ func (r *Ring) Run(ctx context.Context) error {
 		if err := r.rotate(ctx); err == nil {
 			wait = r.untilDue()
 		} else if ctx.Err() == nil {
-			r.c.Logger.Warn("cannot rotate the keys of session tokens", "error", err, "after", wait)
+			r.c.Logger.WarnContext(ctx, "cannot rotate the keys of session tokens", "error", err, "after", wait)
 		}
 		timer := time.NewTimer(wait)
 		select {
