@@ -45,11 +45,6 @@ func Parse(s string) (ARN, error) {
 	return ARN{Partition: f[1], Service: f[2], Region: f[3], Account: f[4], Resource: f[5]}, nil
 }
 
-// String prints the ARN.
-func (a ARN) String() string {
-	return "arn:" + a.Partition + ":" + a.Service + ":" + a.Region + ":" + a.Account + ":" + a.Resource
-}
-
 // CheckAccount reports why s is not an account id, or nil.
 func CheckAccount(s string) error {
 	if len(s) != 12 {
@@ -67,8 +62,8 @@ func global(service, account, resource string) string {
 	return "arn:" + Partition + ":" + service + "::" + account + ":" + resource
 }
 
-func regional(service, region, account, resource string) string {
-	return "arn:" + Partition + ":" + service + ":" + region + ":" + account + ":" + resource
+func eks(region, account, resource string) string {
+	return "arn:" + Partition + ":eks:" + region + ":" + account + ":" + resource
 }
 
 // Root is the account itself: its root user as a caller, the whole account as a principal in a policy.
@@ -95,22 +90,22 @@ func OIDCProvider(account, host string) string {
 
 // Cluster is an EKS cluster.
 func Cluster(region, account, name string) string {
-	return regional("eks", region, account, "cluster/"+name)
+	return eks(region, account, "cluster/"+name)
 }
 
 // Association is a pod identity association. spec: pod-identity.md 1.3.2
 func Association(region, account, cluster, id string) string {
-	return regional("eks", region, account, "podidentityassociation/"+cluster+"/"+id)
+	return eks(region, account, "podidentityassociation/"+cluster+"/"+id)
 }
 
 // Nodegroup is a node group of a cluster.
 func Nodegroup(region, account, cluster, name, uuid string) string {
-	return regional("eks", region, account, "nodegroup/"+cluster+"/"+name+"/"+uuid)
+	return eks(region, account, "nodegroup/"+cluster+"/"+name+"/"+uuid)
 }
 
 // Addon is an add-on of a cluster.
 func Addon(region, account, cluster, name, uuid string) string {
-	return regional("eks", region, account, "addon/"+cluster+"/"+name+"/"+uuid)
+	return eks(region, account, "addon/"+cluster+"/"+name+"/"+uuid)
 }
 
 // Bucket is an S3 bucket. The owner is not part of the name.
