@@ -130,7 +130,9 @@ func BenchmarkUpdateDurable(b *testing.B) {
 		put(b, db, store.Key{"cat"}, pet{Name: "cat"})
 	}
 	cancel()
-	<-done
+	if err := <-done; err != nil {
+		b.Error(err)
+	}
 	if err := db.Close(); err != nil {
 		b.Fatal(err)
 	}

@@ -59,7 +59,7 @@ func (db *DB) Run(ctx context.Context) error {
 			if db.Snapshot().Revision() > before {
 				backoff = minBackoff
 			}
-			db.log.Warn("lost the watch on etcd; loading the state again", "error", err, "after", backoff)
+			db.log.WarnContext(ctx, "lost the watch on etcd; loading the state again", "error", err, "after", backoff)
 			pause(ctx, backoff)
 			backoff = min(2*backoff, maxBackoff)
 			err = db.reload(ctx)
@@ -77,7 +77,7 @@ func fatal(err error) bool {
 
 // pause waits between half of d and d, or until ctx ends.
 func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d/2 + rand.N(d/2+1))
+	timer := time.NewTimer(d/2 + rand.N(d/2+1)) //nolint:gosec // nobody gains by guessing
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -43,7 +43,7 @@ func TestOneRevisionAppearsTogether(t *testing.T) {
 		for i := 1; i <= rounds; i++ {
 			if err := writer.Update(context.Background(), func(tx *store.Tx) error {
 				for k := range width {
-					pets.Put(tx, store.Key{fmt.Sprint(k)}, &pet{Count: i})
+					pets.Put(tx, store.Key{strconv.Itoa(k)}, &pet{Count: i})
 				}
 				return nil
 			}); err != nil {

@@ -3,9 +3,9 @@ package store_test
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -158,7 +158,7 @@ func TestReplicas(t *testing.T) {
 
 	t.Run("a fresh read misses nothing", func(t *testing.T) {
 		for i := range 20 {
-			key := store.Key{"fresh", fmt.Sprint(i)}
+			key := store.Key{"fresh", strconv.Itoa(i)}
 			if _, ok, err := pets.Fresh(t.Context(), two, key); ok || err != nil {
 				t.Fatalf("before: %v, %v", ok, err)
 			}

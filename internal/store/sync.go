@@ -96,7 +96,7 @@ func (db *DB) await(ctx context.Context, revision Revision) error {
 		case <-db.Changed(revision - 1):
 		case <-timer.C:
 			if err := db.client.RequestProgress(clientv3.WithRequireLeader(ctx)); err != nil && ctx.Err() == nil {
-				db.log.Debug("cannot ask etcd for progress", "error", err)
+				db.log.DebugContext(ctx, "cannot ask etcd for progress", "error", err)
 			}
 		case <-ctx.Done():
 			timer.Stop()

@@ -3,7 +3,7 @@ package store_test
 import (
 	"context"
 	"errors"
-	"fmt"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -64,7 +64,7 @@ func TestCreateRace(t *testing.T) {
 		for i := range 16 {
 			g.Go(func() error {
 				err := replicas[i%2].Update(t.Context(), func(tx *store.Tx) error {
-					return pets.Create(tx, store.Key{fmt.Sprint(round)}, &pet{Count: i})
+					return pets.Create(tx, store.Key{strconv.Itoa(round)}, &pet{Count: i})
 				})
 				if err == nil {
 					won.Add(1)
@@ -162,7 +162,7 @@ func TestUpdateFails(t *testing.T) {
 		"for another type":         {func(tx *store.Tx) error { odd.Delete(tx, store.Key{"x"}); return nil }, fault.Internal},
 		"for too many records": {func(tx *store.Tx) error {
 			for i := range 129 {
-				pets.Put(tx, store.Key{fmt.Sprint(i)}, &pet{})
+				pets.Put(tx, store.Key{strconv.Itoa(i)}, &pet{})
 			}
 			return nil
 		}, fault.Limit},
@@ -249,42 +249,41 @@ func TestLostCommit(t *testing.T) {
 	key := store.Key{"cat"}
 	create := func(tx *store.Tx) error { return pets.Create(tx, key, &pet{Name: "mine"}) }
 	remove := func(tx *store.Tx) error { pets.Delete(tx, key); return nil }
-	theirs := func(tx *store.Tx) error { pets.Put(tx, key, &pet{Name: "theirs"}); return nil }
 	for name, tt := range map[string]struct {
 		exists  bool
 		f       func(*store.Tx) error
-		lossy   func(other func(func(*store.Tx) error)) *lossy
+		lossy   func(theirs func()) *lossy
 		want    error
 		unclear bool
 		left    string
 	}{
 		"the request is lost": {
 			f: create, left: "mine",
-			lossy: func(func(func(*store.Tx) error)) *lossy { return &lossy{before: first(2, nil)} },
+			lossy: func(func()) *lossy { return &lossy{before: first(2, nil)} },
 		},
 		"the answer is lost": {
 			f: create, left: "mine",
-			lossy: func(func(func(*store.Tx) error)) *lossy { return &lossy{after: first(2, nil)} },
+			lossy: func(func()) *lossy { return &lossy{after: first(2, nil)} },
 		},
 		"the answer to a deletion is lost": {
 			exists: true, f: remove, left: "",
-			lossy: func(func(func(*store.Tx) error)) *lossy { return &lossy{after: first(1, nil)} },
+			lossy: func(func()) *lossy { return &lossy{after: first(1, nil)} },
 		},
 		"another one comes first": {
 			f: create, left: "theirs", unclear: true,
-			lossy: func(other func(func(*store.Tx) error)) *lossy {
-				return &lossy{before: first(1, func() { other(theirs) })}
+			lossy: func(theirs func()) *lossy {
+				return &lossy{before: first(1, theirs)}
 			},
 		},
 		"another one comes after": {
 			f: create, left: "theirs", unclear: true,
-			lossy: func(other func(func(*store.Tx) error)) *lossy {
-				return &lossy{after: first(1, func() { other(theirs) })}
+			lossy: func(theirs func()) *lossy {
+				return &lossy{after: first(1, theirs)}
 			},
 		},
 		"every answer is lost": {
 			f: create, left: "mine", unclear: true,
-			lossy: func(func(func(*store.Tx) error)) *lossy { return &lossy{before: nil, after: first(100, nil)} },
+			lossy: func(func()) *lossy { return &lossy{before: nil, after: first(100, nil)} },
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -296,7 +295,7 @@ func TestLostCommit(t *testing.T) {
 			}
 			runs := 0
 			db.WrapKV(func(kv clientv3.KV) clientv3.KV {
-				l := tt.lossy(func(f func(*store.Tx) error) { update(t, other, f) })
+				l := tt.lossy(func() { put(t, other, key, pet{Name: "theirs"}) })
 				l.KV = kv
 				return l
 			})

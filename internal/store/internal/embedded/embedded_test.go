@@ -56,7 +56,7 @@ func TestForward(t *testing.T) {
 		level slog.Level
 		text  string
 	}
-	for level, want := range map[zapcore.Level]*line{
+	for level, want := range map[zapcore.Level]*line{ //nolint:exhaustive // the others end the program
 		zapcore.DebugLevel: nil,
 		zapcore.InfoLevel:  nil,
 		zapcore.WarnLevel:  {slog.LevelDebug, "etcd: hello"},
