@@ -31,19 +31,19 @@ var layers = []layer{
 	{"cmd/podid-agent", "agent", "a main is ten lines"},
 	{"cmd/podid-operator", "kube/inject kube/reconcile kube/publish", "a main is ten lines"},
 
-	{"cli", "server agent devcluster client api", "the verbs are wiring and clients; what they need from the domain they ask for over the API"},
+	{"cli", "server agent devcluster client api secretfile", "the verbs are wiring and clients; what they need from the domain they ask for over the API; only the offline policy verbs call the evaluator"},
 	{
 		"server/servertest", "server agent devcluster api oidc cluster authz iam bucket objectstore policy credential store/storetest store arn fault",
 		"test support: a control plane in one call",
 	},
 	{
-		"server", "devcluster " + services + " api/sigv4 api oidc cluster authz iam bucket objectstore policy credential store arn fault",
+		"server", services + " api/sigv4 api oidc cluster authz iam bucket objectstore policy credential store secretfile arn fault",
 		"the one place that wires; agent and kube are clients of the control plane, never parts of it",
 	},
 	{"kube/inject", "fault", "a function from pod to patch: no client, no control plane"},
 	{"kube/reconcile", "kube/publish client fault", "speaks to the control plane through its public API like any other client"},
 	{"kube/publish", "client fault", "speaks to the control plane through its public API like any other client"},
-	{"devcluster", "client oidc fault", "the laptop's cluster is a client of the public API; it gets nothing that a real cluster does not get"},
+	{"devcluster", "client oidc secretfile fault", "the laptop's cluster is a client of the public API; it gets nothing that a real cluster does not get"},
 
 	{"agent", "fault", "runs on every node: small, static, and nothing in it that could read the control plane's state"},
 	{"api/eksauthapi", "api oidc cluster authz iam policy credential store arn fault", siblings},
@@ -68,6 +68,7 @@ var layers = []layer{
 	{"store/internal/embedded", "fault", "runs one etcd member; knows no tables"},
 
 	{"client", "fault", "calls podid's own service as any outsider would, and declares its shapes"},
+	{"secretfile", "", "a leaf: files that only their owner may read"},
 	{"arn", "", "a leaf: the names of things"},
 	{"fault", "", "a leaf: the ways to fail"},
 }

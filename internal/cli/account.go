@@ -30,7 +30,7 @@ func accountCommand(p *Process) *cobra.Command {
 		Use: "create ACCOUNT-ID", Short: "Make an account and its administrator",
 		Long:    "Make an account with an administrator, and write the administrator's AWS profile, named podid-ACCOUNT-ID.",
 		Example: "  podid account create 444455556666 --name data\n  AWS_PROFILE=podid-444455556666 aws s3 mb s3://drop",
-		Args:    cobra.ExactArgs(1),
+		Args:    usage(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
 			admin, err := signIn(c.Context(), awsConfig, profile)
 			if err != nil {
@@ -54,7 +54,7 @@ func accountCommand(p *Process) *cobra.Command {
 	}
 	create.Flags().StringVar(&name, "name", "", "a name for people")
 	list := &cobra.Command{
-		Use: "list", Short: "List the accounts", Example: "  podid account list", Args: cobra.NoArgs,
+		Use: "list", Short: "List the accounts", Example: "  podid account list", Args: usage(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
 			admin, err := signIn(c.Context(), awsConfig, profile)
 			if err != nil {

@@ -9,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime/debug"
 	"strings"
@@ -79,6 +78,7 @@ func Run(ctx context.Context, p Process) int {
 		Short: "Pod identity for any Kubernetes cluster",
 		Long: "podid gives every pod its own short-lived AWS-style credentials and decides what they may do.\n" +
 			"Any AWS client can talk to it; this program starts it, and runs programs as pods on a laptop.",
+		Example:      "  podid dev\n  podid run --service-account shop/uploader -- aws sts get-caller-identity",
 		SilenceUsage: true, SilenceErrors: true, Version: buildVersion(),
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
@@ -86,22 +86,40 @@ func Run(ctx context.Context, p Process) int {
 	root.SetIn(p.Stdin)
 	root.SetOut(p.Stdout)
 	root.SetErr(p.Stderr)
-	root.AddCommand(serveCommand(&p), devCommand(&p), runCommand(&p), accountCommand(&p), traceCommand(&p), versionCommand(&p))
+	root.SetFlagErrorFunc(seeHelp)
+	root.AddCommand(serveCommand(&p), devCommand(&p), runCommand(&p), accountCommand(&p), traceCommand(&p), policyCommand(&p), versionCommand(&p))
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0
 	}
 	// The exit code of a program that podid run started is podid's own: it has said what there is to say.
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() > 0 {
-		return exit.ExitCode()
+	if exit, ok := errors.AsType[exitCode](err); ok {
+		return int(exit)
 	}
 	fmt.Fprintf(p.Stderr, "podid: %v\n", err)
 	return 1
 }
 
+// exitCode is that of a program that podid run started, when it is not 0.
+type exitCode int
+
+func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// usage makes a complaint about arguments say where to read more.
+func usage(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error { return seeHelp(c, check(c, args)) }
+}
+
+func seeHelp(c *cobra.Command, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w; see \"%s --help\"", err, c.CommandPath())
+}
+
 func versionCommand(p *Process) *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Print the version", Example: "  podid version", Args: cobra.NoArgs,
+		Use: "version", Short: "Print the version", Example: "  podid version", Args: usage(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
 			_, err := fmt.Fprintln(p.Stdout, buildVersion())
 			return err
@@ -130,7 +148,18 @@ func absolute(path string) (string, error) {
 	return p, nil
 }
 
-// privateFile opens a file that only the user may read, for appending.
+// privateFile opens a file for appending that only the user may read. What is no file, such as a pipe, is left as it is.
 func privateFile(name string) (*os.File, error) {
-	return os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && info.Mode().IsRegular() {
+		err = f.Chmod(0o600)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }

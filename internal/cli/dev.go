@@ -2,15 +2,11 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -44,7 +40,7 @@ func devCommand(p *Process) *cobra.Command {
 		Example: "  podid dev\n" +
 			"  AWS_PROFILE=podid aws eks list-clusters\n" +
 			"  podid run --service-account shop/uploader -- aws sts get-caller-identity",
-		Args: cobra.NoArgs,
+		Args: usage(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error { return f.dev(c.Context(), p) },
 	}
 	f.common(c, p)
@@ -93,17 +89,18 @@ func (f *devFlags) listenAgent(ctx context.Context) (net.Listener, error) {
 	}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", f.agentListen)
 	if err != nil {
-		return nil, fmt.Errorf("listen for the node agent: %w", err)
+		return nil, fmt.Errorf("listen for the node agent: %w; if podid dev runs already, stop it or choose another address with --agent-listen", err)
 	}
 	return l, nil
 }
 
 // cast starts the built-in cluster and the agent, once the control plane answers.
 func (f *devFlags) cast(ctx context.Context, p *Process, config server.Config, l net.Listener, s server.Started) error {
-	admin, err := f.administrator(p, s)
+	admin, err := f.administrator(s)
 	if err != nil {
 		return err
 	}
+	f.announceProfiles(p, s)
 	h, err := trusting(s.CABundle)
 	if err != nil {
 		return err
@@ -165,40 +162,13 @@ func answers(h *http.Client, address string) func(context.Context) bool {
 	}
 }
 
-// administrator is the cluster account's administrator: the cluster connects itself with its key. The keys of the first
-// start are kept in a private file, and every start writes the profiles, because the port may be another one.
-func (f *devFlags) administrator(p *Process, s server.Started) (aws.CredentialsProvider, error) {
-	file := filepath.Join(f.data, "administrators.json")
-	if len(s.Administrators) > 0 {
-		text, err := json.Marshal(s.Administrators)
-		if err != nil {
-			return nil, err
-		}
-		if err := writePrivate(file, text); err != nil {
-			return nil, fmt.Errorf("keep the administrators' keys: %w", err)
-		}
-	} else {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return nil, fmt.Errorf("the accounts in %s were not made by \"podid dev\", which keeps their administrators' keys: %w", f.data, err)
-		}
-		if err := json.Unmarshal(text, &s.Administrators); err != nil {
-			return nil, fmt.Errorf("read %s: %w", file, err)
-		}
-	}
-	names, err := f.writeProfiles(s)
-	switch {
-	case errors.Is(err, errForeignProfile):
-		fmt.Fprintf(p.Stderr, "podid: %v; it is left alone, choose another file with --aws-config\n", err)
-	case err != nil:
-		return nil, err
-	default:
-		fmt.Fprintf(p.Stdout, "profiles %s written to %s\n", strings.Join(names, ", "), f.awsConfig)
-	}
+// administrator is the cluster account's administrator: the cluster connects itself with its key.
+func (f *devFlags) administrator(s server.Started) (aws.CredentialsProvider, error) {
 	for _, k := range s.Administrators {
 		if k.Account == f.accounts[0] {
 			return credentials.NewStaticCredentialsProvider(k.ID, k.Secret, ""), nil
 		}
 	}
-	return nil, fmt.Errorf("account %s is not one of those that %s was made with", f.accounts[0], f.data)
+	return nil, fmt.Errorf("the administrator's key of account %s, which the first start on %s would have made, is not there or no longer works: "+
+		"give the account that was made first with --account, or start on another folder with --data", f.accounts[0], f.data)
 }

@@ -1,13 +1,15 @@
 package cli
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
+
+	"github.com/podid/podid/internal/secretfile"
 )
 
 // Profile is a section of an AWS shared config file: everything that an AWS client needs to speak to this control plane.
@@ -36,12 +38,20 @@ func (p Profile) section(owner string) string {
 	return b.String()
 }
 
-var errForeignProfile = errors.New("the profile was not written by podid for this data folder")
+var errForeignProfile = errors.New("this profile was not written by podid for this data folder and is left alone; rename it, or choose another file with --aws-config")
 
 // writeProfiles puts profiles into an AWS shared config file, which ends with mode 0600. Sections that podid wrote for the
 // same owner (a data folder) are replaced; any other text is kept as it is. A section of the same name with another
 // origin is errForeignProfile and nothing is written.
 func writeProfiles(file, owner string, profiles []Profile) error {
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return fmt.Errorf("make the folder of the AWS config: %w", err)
+	}
+	unlock, err := lockFolder(filepath.Dir(file))
+	if err != nil {
+		return fmt.Errorf("lock the folder of the AWS config: %w", err)
+	}
+	defer unlock()
 	old, err := os.ReadFile(file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("read the AWS config: %w", err)
@@ -52,10 +62,20 @@ func writeProfiles(file, owner string, profiles []Profile) error {
 			return fmt.Errorf("profile %q in %s: %w", p.Name, file, err)
 		}
 	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		return fmt.Errorf("make the folder of the AWS config: %w", err)
+	return secretfile.Write(file, []byte(text))
+}
+
+// lockFolder makes two processes that change a file of the folder do so one after the other, without a lock file to leave
+// behind. The lock goes with the process.
+func lockFolder(dir string) (unlock func(), err error) {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil, err
 	}
-	return writePrivate(file, []byte(text))
+	if err := syscall.Flock(int(d.Fd()), syscall.LOCK_EX); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return func() { d.Close() }, nil
 }
 
 func replaceSection(text string, p Profile, owner string) (string, error) {
@@ -98,27 +118,4 @@ func sections(text string) []string {
 		list = append(list, current.String())
 	}
 	return list
-}
-
-// writePrivate replaces a file atomically; the new one has mode 0600 whatever the old one had. A symbolic link is followed,
-// because people keep their configuration elsewhere.
-func writePrivate(file string, content []byte) error {
-	if real, err := filepath.EvalSymlinks(file); err == nil {
-		file = real
-	}
-	if old, err := os.ReadFile(file); err == nil && bytes.Equal(old, content) {
-		return os.Chmod(file, 0o600)
-	}
-	tmp, err := os.CreateTemp(filepath.Dir(file), ".podid-*") // CreateTemp makes it 0600
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(tmp.Name()) }() // gone already when all went well
-	if _, err := tmp.Write(content); err != nil {
-		return errors.Join(err, tmp.Close())
-	}
-	if err := errors.Join(tmp.Sync(), tmp.Close()); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), file)
 }

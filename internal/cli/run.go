@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/podid/podid/internal/devcluster"
 )
@@ -23,7 +26,12 @@ func runCommand(p *Process) *cobra.Command {
 			"Whether there is an association is decided when the program asks for credentials, not when it starts.",
 		Example: "  podid run --service-account shop/uploader -- aws s3 cp file s3://bucket/folder/file\n" +
 			"  podid run --service-account shop/uploader --role-arn arn:aws:iam::111122223333:role/app -- ./program",
-		Args: cobra.MinimumNArgs(1),
+		Args: usage(func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errors.New("which program to run is not said")
+			}
+			return nil
+		}),
 		RunE: func(c *cobra.Command, args []string) error {
 			namespace, name, ok := strings.Cut(serviceAccount, "/")
 			if !ok || namespace == "" || name == "" {
@@ -36,7 +44,7 @@ func runCommand(p *Process) *cobra.Command {
 	c.Flags().StringVar(&serviceAccount, "service-account", "", "NAMESPACE/NAME of the pod's service account")
 	c.Flags().StringVar(&pod, "pod", "", "name of the pod (default: made from the service account)")
 	c.Flags().StringVar(&roleARN, "role-arn", "", "the service account's eks.amazonaws.com/role-arn annotation: use IAM roles for service accounts")
-	_ = c.MarkFlagRequired("service-account") // fails only for a flag that is not there
+	c.Flags().SetInterspersed(false) // what follows the program's name is the program's
 	return c
 }
 
@@ -61,17 +69,59 @@ func runPod(ctx context.Context, p *Process, data string, spec devcluster.PodSpe
 	defer cancel()
 	go pod.Run(ctx)
 
-	program := exec.CommandContext(ctx, args[0], args[1:]...)
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	// A program ends by itself: how it takes a signal is its own affair.
+	program := exec.CommandContext(context.WithoutCancel(ctx), args[0], args[1:]...)
 	program.Env = append(withoutIdentity(p.Env), pod.Env...)
 	program.Stdin, program.Stdout, program.Stderr = p.Stdin, p.Stdout, p.Stderr
-	program.Cancel = func() error { return program.Process.Signal(syscall.SIGTERM) }
-	if err := program.Run(); err != nil {
-		if _, ok := errors.AsType[*exec.ExitError](err); ok {
-			return err
-		}
-		return fmt.Errorf("start %s: %w", args[0], err)
+	if err := program.Start(); err != nil {
+		return fmt.Errorf("start the program: %w", err)
 	}
-	return nil
+	ended := make(chan struct{})
+	go pass(signals, program.Process, ended)
+	err = program.Wait()
+	close(ended)
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return codeOf(exit)
+	}
+	return err
+}
+
+// pass hands signals on until the program has ended. A terminal sends what its keys mean to the program as well as to podid:
+// that is not sent twice.
+func pass(signals <-chan os.Signal, to *os.Process, ended <-chan struct{}) {
+	for {
+		select {
+		case <-ended:
+			return
+		case s := <-signals:
+			if s == os.Interrupt && ofTerminal() {
+				continue
+			}
+			_ = to.Signal(s) // it may have ended, which Wait tells
+		}
+	}
+}
+
+// ofTerminal reports whether this process is in the foreground of a terminal.
+func ofTerminal() bool {
+	tty, err := os.Open("/dev/tty")
+	if err != nil {
+		return false
+	}
+	defer tty.Close()
+	foreground, err := unix.IoctlGetInt(int(tty.Fd()), unix.TIOCGPGRP)
+	return err == nil && foreground == unix.Getpgrp()
+}
+
+// codeOf is the exit code of a program as a shell tells it: of one that a signal ended, 128 and the signal's number.
+func codeOf(e *exec.ExitError) exitCode {
+	if status, ok := e.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return exitCode(128 + int(status.Signal()))
+	}
+	return exitCode(e.ExitCode())
 }
 
 // withoutIdentity drops from an environment everything that would give an AWS SDK another identity or endpoint than the

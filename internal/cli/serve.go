@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/podid/podid/internal/api"
+	"github.com/podid/podid/internal/secretfile"
 	"github.com/podid/podid/internal/server"
 )
 
@@ -22,6 +23,7 @@ import (
 type serveFlags struct {
 	data       string
 	listen     string
+	endpoint   string
 	region     string
 	accounts   []string
 	awsConfig  string
@@ -59,11 +61,12 @@ func serveCommand(p *Process) *cobra.Command {
 			"  podid serve --data /var/lib/podid --listen 0.0.0.0:8474 --tls-cert tls.crt --tls-key tls.key\n" +
 			"  podid serve --data /var/lib/podid --etcd-endpoints https://10.0.0.1:2379 --etcd-ca ca.pem\n" +
 			"  AWS_PROFILE=podid aws eks list-clusters",
-		Args: cobra.NoArgs,
+		Args: usage(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error { return f.serve(c.Context(), p) },
 	}
 	f.common(c, p)
 	c.Flags().StringSliceVar(&f.accounts, "account", []string{"111122223333"}, "account to make at the first start: 12 digits")
+	c.Flags().StringVar(&f.endpoint, "endpoint", "", "URL that clients are given, where it is not that of --listen (https://podid.example.com)")
 	c.Flags().StringVar(&f.tls.CertFile, "tls-cert", "", "certificate file, PEM")
 	c.Flags().StringVar(&f.tls.KeyFile, "tls-key", "", "key file, PEM")
 	c.Flags().StringSliceVar(&f.tls.Hosts, "tls-host", nil, "further names and addresses for the self-signed certificate")
@@ -84,17 +87,7 @@ func (f *serveFlags) serve(ctx context.Context, p *Process) error {
 	}
 	defer done()
 	config.Ready = func(s server.Started) {
-		names, err := f.writeProfiles(s)
-		switch {
-		case err != nil:
-			// The key was made by this start and is known to nobody else: it is printed rather than lost.
-			fmt.Fprintf(p.Stderr, "podid: the AWS profile could not be written: %v\n", err)
-			for _, k := range s.Administrators {
-				fmt.Fprintf(p.Stdout, "administrator of account %s: aws_access_key_id = %s, aws_secret_access_key = %s\n", k.Account, k.ID, k.Secret)
-			}
-		case len(names) > 0:
-			fmt.Fprintf(p.Stdout, "profiles %s written to %s\n", strings.Join(names, ", "), f.awsConfig)
-		}
+		f.announceProfiles(p, s)
 		fmt.Fprintf(p.Stdout, "podid serves %s (region %s)\n", s.Endpoint, f.region)
 	}
 	return server.Run(ctx, config)
@@ -121,7 +114,7 @@ func (f *serveFlags) config(p *Process) (config server.Config, done func(), err 
 		return config, nil, err
 	}
 	config = server.Config{
-		Data: f.data, Listen: f.listen, Region: f.region, TLS: f.tls, Accounts: f.accounts,
+		Data: f.data, Listen: f.listen, Endpoint: strings.TrimSuffix(f.endpoint, "/"), Region: f.region, TLS: f.tls, Accounts: f.accounts,
 		Emit: emit, Logger: log, Now: time.Now,
 		Etcd: server.Etcd{Endpoints: f.etcd},
 	}
@@ -153,7 +146,7 @@ func (f *serveFlags) recorder(p *Process) (emit func(*api.Record), done func(), 
 	}
 	file, err := privateFile(f.records)
 	if err != nil {
-		return nil, nil, fmt.Errorf("open the file of the request records: %w", err)
+		return nil, nil, fmt.Errorf("open the file of the request records: %w; choose another one with --records", err)
 	}
 	return api.NewRecords(file, failed).Emit, func() {
 		if err := file.Close(); err != nil {
@@ -200,8 +193,8 @@ func (f *serveFlags) objectStore() (server.ObjectStore, error) {
 		return server.ObjectStore{}, nil
 	}
 	u, err := url.Parse(f.s3Endpoint)
-	if err != nil {
-		return server.ObjectStore{}, fmt.Errorf("--s3-endpoint: %w", err)
+	if err != nil || u.Host == "" {
+		return server.ObjectStore{}, fmt.Errorf("--s3-endpoint %q is not a URL like https://s3.example.com", f.s3Endpoint)
 	}
 	if f.s3KeyFile == "" {
 		return server.ObjectStore{}, errors.New("--s3-endpoint needs --s3-key-file, a file with ACCESS_KEY_ID:SECRET_ACCESS_KEY")
@@ -217,14 +210,33 @@ func (f *serveFlags) objectStore() (server.ObjectStore, error) {
 	return server.ObjectStore{Endpoint: u, Region: f.s3Region, AccessKeyID: id, SecretAccessKey: secret}, nil
 }
 
-// writeProfiles writes a profile for each account that this start made: podid for the first one, podid-ACCOUNT for others.
+// announceProfiles writes the profiles of the administrators and says so. Every start does, because the endpoint may be
+// another one. A start whose profiles cannot be written goes on: the keys are in the data folder.
+func (f *serveFlags) announceProfiles(p *Process, s server.Started) {
+	names, err := f.writeProfiles(s)
+	switch {
+	case err != nil:
+		fmt.Fprintf(p.Stderr, "podid: the AWS profiles were not written: %v; the administrators' keys are in %s\n",
+			err, filepath.Join(f.data, "administrators.json"))
+	case len(names) > 0:
+		fmt.Fprintf(p.Stdout, "profiles %s written to %s\n", strings.Join(names, ", "), f.awsConfig)
+	}
+}
+
+// writeProfiles writes a profile for each account of the first start: podid for the first one, podid-ACCOUNT for others. The
+// authority of a self-signed certificate is put beside them: whoever may read the profiles may not be one who may enter the
+// data folder.
 func (f *serveFlags) writeProfiles(s server.Started) ([]string, error) {
 	var profiles []Profile
 	var names []string
+	bundle := ""
+	if s.CABundle != "" {
+		bundle = filepath.Join(filepath.Dir(f.awsConfig), "podid-ca.pem")
+	}
 	for _, k := range s.Administrators {
 		profile := Profile{
 			Name: profileName(f.accounts, k.Account), Region: f.region, Endpoint: s.Endpoint,
-			AccessKeyID: k.ID, SecretAccessKey: k.Secret, CABundle: s.CABundle,
+			AccessKeyID: k.ID, SecretAccessKey: k.Secret, CABundle: bundle,
 		}
 		profiles = append(profiles, profile)
 		names = append(names, profile.Name)
@@ -232,11 +244,18 @@ func (f *serveFlags) writeProfiles(s server.Started) ([]string, error) {
 	if len(profiles) == 0 {
 		return nil, nil
 	}
-	return names, writeProfiles(f.awsConfig, f.data, profiles)
+	if err := writeProfiles(f.awsConfig, f.data, profiles); err != nil || bundle == "" {
+		return names, err
+	}
+	authority, err := os.ReadFile(s.CABundle)
+	if err != nil {
+		return nil, fmt.Errorf("read the certificate authority: %w", err)
+	}
+	return names, secretfile.Write(bundle, authority)
 }
 
 func profileName(accounts []string, account string) string {
-	if len(accounts) > 0 && accounts[0] == account {
+	if accounts[0] == account {
 		return "podid"
 	}
 	return "podid-" + account

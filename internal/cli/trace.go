@@ -2,8 +2,8 @@ package cli
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,7 +19,7 @@ func traceCommand(p *Process) *cobra.Command {
 		Long: "Show the record of a request: who asked, what was decided and why, with every policy layer's answer.\n" +
 			"Every answer of podid carries its request id; errors of AWS clients print it.",
 		Example: "  podid trace 0d7b3f6e-5f0e-4d0a-a7bb-62c4d9f5b9a1",
-		Args:    cobra.ExactArgs(1),
+		Args:    usage(cobra.ExactArgs(1)),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if file == "" {
 				dir, err := absolute(data)
@@ -42,7 +42,7 @@ const maxRecord = 4 << 20
 func trace(p *Process, file, id string) error {
 	in, err := os.Open(filepath.Clean(file))
 	if err != nil {
-		return fmt.Errorf("open the request records: %w", err)
+		return fmt.Errorf("open the request records: %w; give the control plane's folder with --data or its file with --records", err)
 	}
 	defer in.Close()
 	lines := bufio.NewScanner(in)
@@ -54,16 +54,15 @@ func trace(p *Process, file, id string) error {
 		if json.Unmarshal(lines.Bytes(), &head) != nil || head.RequestID != id {
 			continue
 		}
-		var record any
-		if err := json.Unmarshal(lines.Bytes(), &record); err != nil {
+		var pretty bytes.Buffer
+		if err := json.Indent(&pretty, lines.Bytes(), "", "  "); err != nil {
 			return err
 		}
-		pretty, err := json.MarshalIndent(record, "", "  ")
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintln(p.Stdout, string(pretty))
+		_, err = fmt.Fprintln(p.Stdout, pretty.String())
 		return err
 	}
-	return errors.Join(lines.Err(), fmt.Errorf("no request %s in %s", id, file))
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("read the request records: %w", err)
+	}
+	return fmt.Errorf("no request %s in %s; give another control plane's folder with --data", id, file)
 }

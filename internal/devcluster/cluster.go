@@ -19,6 +19,7 @@ import (
 
 	"github.com/podid/podid/internal/fault"
 	"github.com/podid/podid/internal/oidc"
+	"github.com/podid/podid/internal/secretfile"
 )
 
 // Config is what a built-in cluster needs; every field but CABundle and Create is required.
@@ -91,7 +92,7 @@ func keep(file string, create func() ([]byte, error)) ([]byte, error) {
 	if text, err = create(); err != nil {
 		return nil, err
 	}
-	return text, os.WriteFile(file, text, 0o600)
+	return text, secretfile.Write(file, text)
 }
 
 func loadSigner(file string) (*oidc.Signer, error) {
@@ -194,9 +195,8 @@ func (c *Cluster) projectAgentToken() error {
 	if err != nil {
 		return err
 	}
-	file := c.AgentTokenFile()
-	if err := os.WriteFile(file+".new", []byte(token), 0o600); err != nil {
+	if err := secretfile.Write(c.AgentTokenFile(), []byte(token)); err != nil {
 		return fmt.Errorf("write the agent's token: %w", err)
 	}
-	return os.Rename(file+".new", file)
+	return nil
 }

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/podid/podid/internal/secretfile"
 )
 
 // Kubelet starts pods: it gets their tokens, keeps the token files fresh and makes the environment. Each program that is
@@ -159,10 +161,7 @@ func (p *Pod) project(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("get a token for %s/%s: %w", p.spec.Namespace, p.spec.ServiceAccount, err)
 		}
-		if err := os.WriteFile(t.file+".new", []byte(token), 0o600); err != nil {
-			return fmt.Errorf("write the token: %w", err)
-		}
-		if err := os.Rename(t.file+".new", t.file); err != nil {
+		if err := secretfile.Write(t.file, []byte(token)); err != nil {
 			return fmt.Errorf("write the token: %w", err)
 		}
 	}

@@ -17,6 +17,9 @@ import (
 // socketName is the unix socket below the data folder on which the cluster answers.
 const socketName = "cluster.sock"
 
+// maxSocketPath is the longest path of a unix socket that every system takes.
+const maxSocketPath = 103
+
 // TokenRequest asks for a service account token that is bound to a pod, as a kubelet does with the TokenRequest API.
 type TokenRequest struct {
 	Namespace      string        `json:"namespace"`
@@ -48,6 +51,10 @@ func (c *Cluster) listen(ctx context.Context) (net.Listener, error) {
 	}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "unix", path)
 	if err != nil {
+		if len(path) > maxSocketPath {
+			return nil, fmt.Errorf("listen for podid run: the path %s has %d characters, a unix socket's has at most %d: choose a shorter --data",
+				path, len(path), maxSocketPath)
+		}
 		return nil, fmt.Errorf("listen for podid run: %w", err)
 	}
 	if !c.Create {

@@ -10,11 +10,17 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/big"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 	"time"
+
+	"github.com/podid/podid/internal/secretfile"
 )
 
 // A self-signed certificate has an authority of its own, so that a renewed one is still trusted by those who were given the
@@ -24,40 +30,83 @@ const (
 	certificateLife = 90 * 24 * time.Hour
 )
 
+// A certificate is looked at again while the process runs: files that somebody renewed are read, and a self-signed one is
+// issued long before the last one ends.
+const (
+	rereadEvery  = time.Minute
+	reissueEvery = 24 * time.Hour
+)
+
 // certificate is the listener's TLS configuration and the file with its authority; both zero for plain HTTP.
 func (c *Config) certificate() (*tls.Config, string, error) {
 	if c.TLS.off() {
 		return nil, "", nil
 	}
-	var pair tls.Certificate
+	k := &certificates{now: c.Now, log: c.Logger}
 	var bundle string
-	var err error
 	if c.TLS.CertFile != "" {
-		if pair, err = tls.LoadX509KeyPair(c.TLS.CertFile, c.TLS.KeyFile); err != nil {
-			return nil, "", fmt.Errorf("load the certificate: %w", err)
+		k.every = rereadEvery
+		k.load = func() (tls.Certificate, error) { return tls.LoadX509KeyPair(c.TLS.CertFile, c.TLS.KeyFile) }
+	} else {
+		authority, file, err := c.authority()
+		if err != nil {
+			return nil, "", fmt.Errorf("make a certificate authority: %w", err)
 		}
-	} else if pair, bundle, err = c.selfSigned(); err != nil {
-		return nil, "", fmt.Errorf("make a self-signed certificate: %w", err)
+		bundle = file
+		k.every = reissueEvery
+		k.load = func() (tls.Certificate, error) { return c.issue(authority) }
 	}
-	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}, bundle, nil
+	if err := k.renew(c.Now()); err != nil {
+		return nil, "", fmt.Errorf("load the certificate: %w", err)
+	}
+	return &tls.Config{GetCertificate: k.get, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}, bundle, nil
 }
 
-// selfSigned issues a certificate for this start, from an authority that is made once.
-func (c *Config) selfSigned() (tls.Certificate, string, error) {
+// certificates hands out the listener's certificate. One that cannot be renewed is served on, and the log says so.
+type certificates struct {
+	load  func() (tls.Certificate, error)
+	every time.Duration
+	now   func() time.Time
+	log   *slog.Logger
+
+	mu      sync.Mutex
+	current *tls.Certificate
+	renewed time.Time
+}
+
+func (k *certificates) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if now := k.now(); now.Sub(k.renewed) >= k.every {
+		if err := k.renew(now); err != nil {
+			k.renewed = now // asked again after another while, not by every client
+			k.log.ErrorContext(hello.Context(), "the certificate could not be renewed; the last one is served", slog.Any("error", err))
+		}
+	}
+	return k.current, nil
+}
+
+func (k *certificates) renew(now time.Time) error {
+	pair, err := k.load()
+	if err != nil {
+		return err
+	}
+	k.current, k.renewed = &pair, now
+	return nil
+}
+
+// authority is made once, and lies in a file of its own for those who are to trust it.
+func (c *Config) authority() (tls.Certificate, string, error) {
 	dir := filepath.Join(c.Data, "tls")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return tls.Certificate{}, "", err
 	}
-	bundle := filepath.Join(dir, "ca.pem")
-	authority, err := loadAuthority(bundle, filepath.Join(dir, "ca-key.pem"))
+	bundle, keyFile := filepath.Join(dir, "ca.pem"), filepath.Join(dir, "ca-key.pem")
+	authority, err := loadAuthority(bundle, keyFile)
 	if errors.Is(err, os.ErrNotExist) {
-		authority, err = c.newAuthority(bundle, filepath.Join(dir, "ca-key.pem"))
+		authority, err = c.newAuthority(bundle, keyFile)
 	}
-	if err != nil {
-		return tls.Certificate{}, "", err
-	}
-	pair, err := c.issue(authority)
-	return pair, bundle, err
+	return authority, bundle, err
 }
 
 func loadAuthority(certFile, keyFile string) (tls.Certificate, error) {
@@ -78,10 +127,10 @@ func (c *Config) newAuthority(certFile, keyFile string) (tls.Certificate, error)
 	if err != nil {
 		return tls.Certificate{}, err
 	}
-	if err := os.WriteFile(keyFile, keyPEM, 0o600); err != nil {
+	if err := secretfile.Write(keyFile, keyPEM); err != nil {
 		return tls.Certificate{}, err
 	}
-	return pair, os.WriteFile(certFile, certPEM, 0o600)
+	return pair, secretfile.Write(certFile, certPEM)
 }
 
 func (c *Config) issue(authority tls.Certificate) (tls.Certificate, error) {
@@ -91,12 +140,15 @@ func (c *Config) issue(authority tls.Certificate) (tls.Certificate, error) {
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
 	}
-	names := c.TLS.Hosts
+	names := slices.Clone(c.TLS.Hosts)
 	if name, err := os.Hostname(); err == nil {
 		names = append(names, name)
 	}
 	if host, _, err := net.SplitHostPort(c.Listen); err == nil {
 		names = append(names, host)
+	}
+	if u, err := url.Parse(c.Endpoint); err == nil {
+		names = append(names, u.Hostname())
 	}
 	for _, name := range names {
 		if ip := net.ParseIP(name); ip != nil {

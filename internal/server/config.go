@@ -26,6 +26,10 @@ type Config struct {
 	// Listen is host:port. Port 0 picks a free one. Without TLS it must be a loopback address.
 	Listen string
 
+	// Endpoint is the URL that clients are given where it is not that of Listen: of a load balancer, or with a name that the
+	// certificate has. Empty: made from Listen.
+	Endpoint string
+
 	// Region is the one region that this control plane serves.
 	Region string
 
@@ -80,11 +84,11 @@ type ObjectStore struct {
 	SecretAccessKey string
 }
 
-// Started is what a running control plane tells: how to reach it, and the keys that this start made.
+// Started is what a running control plane tells: how to reach it, and the keys that the first start made.
 type Started struct {
 	Endpoint       string          // https://host:port
 	CABundle       string          // file with the certificate authority, where the certificate is self-signed
-	Administrators []iam.AccessKey // one for each account that this start made
+	Administrators []iam.AccessKey // one for each account that the first start on this folder made, where it still works
 }
 
 // validate reports everything that is wrong at once.
@@ -108,6 +112,12 @@ func (c *Config) validate() error {
 	}
 	if c.TLS.CertFile != "" && c.TLS.SelfSigned {
 		wrong("--tls-cert and --tls-self-signed exclude each other")
+	}
+	if u, err := url.Parse(c.Endpoint); c.Endpoint != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Path != "") {
+		wrong("the endpoint %q is not a URL like https://podid.example.com:8474", c.Endpoint)
+	}
+	if len(c.Accounts) == 0 {
+		wrong("an account is needed, for example 111122223333")
 	}
 	for _, a := range c.Accounts {
 		if err := arn.CheckAccount(a); err != nil {

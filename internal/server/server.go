@@ -46,10 +46,13 @@ func Run(ctx context.Context, c Config) error {
 	// The port is bound before the state is opened: a second podid on the same address fails before it touches anything.
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
 	if err != nil {
-		return fmt.Errorf("listen on %s: %w", c.Listen, err)
+		return fmt.Errorf("listen on %s: %w; if podid runs already, stop it or choose another address with --listen", c.Listen, err)
 	}
 	defer l.Close()
 	db, err := store.Open(ctx, c.store())
+	if errors.Is(err, fault.Conflict) {
+		return fmt.Errorf("open the state: %w; stop it, or choose another folder with --data", err)
+	}
 	if err != nil {
 		return fmt.Errorf("open the state: %w", err)
 	}
@@ -89,10 +92,6 @@ func (c *Config) objects(ctx context.Context) (*objectstore.Store, error) {
 
 // run wires the parts and keeps them running. It reads like the picture in docs/ARCHITECTURE.md.
 func (c *Config) run(ctx context.Context, l net.Listener, tlsConfig *tls.Config, bundle string, db *store.DB, objects *objectstore.Store) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return db.Run(ctx) })
-	g.Go(func() error { return objects.Run(ctx) })
-
 	directory, err := iam.New(iam.Config{DB: db, Now: c.Now})
 	if err != nil {
 		return err
@@ -101,7 +100,6 @@ func (c *Config) run(ctx context.Context, l net.Listener, tlsConfig *tls.Config,
 	if err != nil {
 		return err
 	}
-	g.Go(func() error { return ring.Run(ctx) })
 	clusters, err := cluster.New(cluster.Config{DB: db, Region: c.Region, Now: c.Now})
 	if err != nil {
 		return err
@@ -131,9 +129,19 @@ func (c *Config) run(ctx context.Context, l net.Listener, tlsConfig *tls.Config,
 		},
 	})
 
-	g.Go(func() error { return c.serve(ctx, l, tlsConfig, front) })
+	// What requests are made of lives until the last of them is answered: a write that is under way when ctx ends still has its
+	// state and its object store. When one of these parts fails, the listener is closed, too.
+	g, ctx := errgroup.WithContext(ctx)
+	below, stop := context.WithCancel(context.WithoutCancel(ctx))
+	g.Go(func() error { return db.Run(below) })
+	g.Go(func() error { return objects.Run(below) })
+	g.Go(func() error { return ring.Run(below) })
 	g.Go(func() error {
-		keys, err := c.bootstrap(ctx, directory)
+		defer stop()
+		return c.serve(ctx, l, tlsConfig, front)
+	})
+	g.Go(func() error {
+		keys, err := c.administrators(ctx, directory)
 		if err != nil {
 			return err
 		}
@@ -149,25 +157,6 @@ func (c *Config) run(ctx context.Context, l net.Listener, tlsConfig *tls.Config,
 		return err
 	}
 	return nil
-}
-
-// bootstrap makes the accounts where there are none. Of several replicas that start at once, one makes each account.
-func (c *Config) bootstrap(ctx context.Context, directory *iam.Directory) ([]iam.AccessKey, error) {
-	for range directory.AllAccounts() {
-		return nil, nil
-	}
-	var made []iam.AccessKey
-	for _, account := range c.Accounts {
-		key, err := directory.Bootstrap(ctx, account, "account-"+account)
-		switch {
-		case errors.Is(err, fault.Exists):
-			continue
-		case err != nil:
-			return nil, fmt.Errorf("make account %s: %w", account, err)
-		}
-		made = append(made, key)
-	}
-	return made, nil
 }
 
 // Timeouts of the listener. Bodies have none of their own: a slow upload is legal, and S3 clients make them.
@@ -206,8 +195,11 @@ func (c *Config) serve(ctx context.Context, l net.Listener, tlsConfig *tls.Confi
 	return nil
 }
 
-// endpoint is the URL under which this listener is reached from this machine.
+// endpoint is the URL that clients are given: the configured one, or that of this listener on this machine.
 func (c *Config) endpoint(l net.Listener, tlsConfig *tls.Config) string {
+	if c.Endpoint != "" {
+		return c.Endpoint
+	}
 	scheme := "http"
 	if tlsConfig != nil {
 		scheme = "https"

@@ -3,13 +3,24 @@ package embedded
 import (
 	"context"
 	"log/slog"
+	"slices"
+	"strings"
 
 	"go.uber.org/zap/zapcore"
 )
 
 // Forward makes a zap core that hands etcd's errors to log as errors, and its warnings as debug lines: etcd warns of every
-// choice that is not its default. The rest is dropped.
+// choice that is not its default. One of its errors is none: see noise. The rest is dropped.
 func Forward(log *slog.Logger) zapcore.Core { return core{log: log} }
+
+// noise is what etcd says as an error at the first start of every member: the data have no term yet, so that their version cannot
+// be told. It tells it a moment later.
+const noise = "failed to update storage version"
+
+func noTerm(f zapcore.Field) bool {
+	err, ok := f.Interface.(error)
+	return ok && strings.Contains(err.Error(), "missing term information")
+}
 
 type core struct {
 	log    *slog.Logger
@@ -31,7 +42,7 @@ func (c core) Check(e zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.CheckedE
 
 func (c core) Write(e zapcore.Entry, fields []zapcore.Field) error {
 	level := slog.LevelError
-	if e.Level == zapcore.WarnLevel {
+	if e.Level == zapcore.WarnLevel || e.Message == noise && slices.ContainsFunc(fields, noTerm) {
 		level = slog.LevelDebug
 	}
 	if !c.log.Enabled(context.Background(), level) {
@@ -48,7 +59,7 @@ func (c core) Write(e zapcore.Entry, fields []zapcore.Field) error {
 	for k, v := range m.Fields {
 		attrs = append(attrs, slog.Any(k, v))
 	}
-	c.log.LogAttrs(context.Background(), level, "etcd: "+e.Message, attrs...)
+	c.log.LogAttrs(context.Background(), level, "etcd: "+e.Message, attrs...) //nolint:sloglint // etcd's own words
 	return nil
 }
 
