@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"maps"
 	"time"
@@ -60,9 +61,17 @@ func (a *Association) remove(tx *store.Tx) {
 	associationIDs.Delete(tx, a.idKey())
 }
 
+// parseRole reads a role ARN of a length that a record can keep.
+func parseRole(roleARN string) (arn.RoleName, error) {
+	if len(roleARN) > maxRoleARN {
+		return arn.RoleName{}, fmt.Errorf("it has more than %d characters", maxRoleARN)
+	}
+	return arn.ParseRole(roleARN)
+}
+
 // CheckRole holds that roleARN is a role of the cluster's account. spec: pod-identity.md 1.4, check 5
 func CheckRole(account, roleARN string) error {
-	name, err := arn.ParseRole(roleARN)
+	name, err := parseRole(roleARN)
 	if err != nil {
 		return fault.New(fault.Invalid, "role", "The role ARN %s is not valid: %s", quoted(roleARN), err)
 	}
@@ -83,7 +92,7 @@ func (a *Association) check() error {
 		return err
 	}
 	if a.TargetRoleARN != "" {
-		if _, err := arn.ParseRole(a.TargetRoleARN); err != nil {
+		if _, err := parseRole(a.TargetRoleARN); err != nil {
 			return fault.New(fault.Invalid, "target role", "The target role ARN %s is not valid: %s", quoted(a.TargetRoleARN), err)
 		}
 	}

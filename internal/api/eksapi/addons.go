@@ -2,6 +2,7 @@ package eksapi
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -10,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
 
 	"github.com/podid/podid/internal/api"
+	"github.com/podid/podid/internal/arn"
 	"github.com/podid/podid/internal/cluster"
 	"github.com/podid/podid/internal/fault"
 	"github.com/podid/podid/internal/policy"
@@ -23,28 +25,28 @@ const (
 	agentAddon     = "eks-pod-identity-agent"
 	agentVersion   = "v1.0.0-podid.1"
 	agentNamespace = "kube-system"
+
+	maxServiceAccountRole = 255 // characters of an ARN that is kept and told, no more
 )
 
-// addon is the resource of an operation on an add-on.
+// addon is the resource of an operation on an add-on. One that does not exist has an ARN without the last part.
 func (s *service) addon(c *api.Call, clusterName, name *string) api.Resource {
 	if a, err := s.Clusters.Addon(c.Account(), aws.ToString(clusterName), aws.ToString(name)); err == nil {
 		return api.Resource{ARN: a.ARN(), Account: a.Account, Tags: a.Tags}
 	}
-	return s.cluster(c, clusterName)
+	return api.Resource{ARN: arn.Addon(c.Region, c.Account(), aws.ToString(clusterName), aws.ToString(name), ""), Account: c.Account()}
 }
 
 func (s *service) addonOperations() []api.AnyOperation {
 	create := on[sdk.CreateAddonInput, sdk.CreateAddonOutput](schemas.CreateAddon,
-		func(c *api.Call, in *sdk.CreateAddonInput) api.Resource { return s.cluster(c, in.ClusterName) },
-		shapeParameter, shapeRequest, shapeNotFound, shapeInUse, shapeClient)
+		func(c *api.Call, in *sdk.CreateAddonInput) api.Resource { return s.cluster(c, in.ClusterName) })
 	create.Run = s.createAddon
 	create.Keys = func(_ *api.Call, in *sdk.CreateAddonInput, k *policy.Context) { api.TagKeys(k, in.Tags) }
 
 	describe := on[sdk.DescribeAddonInput, sdk.DescribeAddonOutput](schemas.DescribeAddon,
 		func(c *api.Call, in *sdk.DescribeAddonInput) api.Resource {
 			return s.addon(c, in.ClusterName, in.AddonName)
-		},
-		shapeParameter, shapeRequest, shapeNotFound, shapeClient)
+		})
 	describe.Run = func(ctx context.Context, c *api.Call, in *sdk.DescribeAddonInput) (*sdk.DescribeAddonOutput, error) {
 		home, err := s.Clusters.Get(ctx, c.Account(), *in.ClusterName)
 		if err != nil {
@@ -58,8 +60,7 @@ func (s *service) addonOperations() []api.AnyOperation {
 	}
 
 	list := on[sdk.ListAddonsInput, sdk.ListAddonsOutput](schemas.ListAddons,
-		func(c *api.Call, in *sdk.ListAddonsInput) api.Resource { return s.cluster(c, in.ClusterName) },
-		shapeParameter, shapeRequest, shapeNotFound, shapeClient)
+		func(c *api.Call, in *sdk.ListAddonsInput) api.Resource { return s.cluster(c, in.ClusterName) })
 	list.Run = func(ctx context.Context, c *api.Call, in *sdk.ListAddonsInput) (*sdk.ListAddonsOutput, error) {
 		home, err := s.Clusters.Get(ctx, c.Account(), *in.ClusterName)
 		if err != nil {
@@ -80,8 +81,7 @@ func (s *service) addonOperations() []api.AnyOperation {
 	remove := on[sdk.DeleteAddonInput, sdk.DeleteAddonOutput](schemas.DeleteAddon,
 		func(c *api.Call, in *sdk.DeleteAddonInput) api.Resource {
 			return s.addon(c, in.ClusterName, in.AddonName)
-		},
-		shapeParameter, shapeRequest, shapeNotFound, shapeClient)
+		})
 	remove.Run = func(ctx context.Context, c *api.Call, in *sdk.DeleteAddonInput) (*sdk.DeleteAddonOutput, error) {
 		home, err := s.Clusters.Get(ctx, c.Account(), *in.ClusterName)
 		if err != nil {
@@ -91,10 +91,11 @@ func (s *service) addonOperations() []api.AnyOperation {
 		if err != nil {
 			return nil, err
 		}
+		c.Record.Touch(a.ARN(), a.Account, "AWS::EKS::Addon")
 		return &sdk.DeleteAddonOutput{Addon: s.describeAddon(a)}, nil
 	}
 
-	versions := on[sdk.DescribeAddonVersionsInput, sdk.DescribeAddonVersionsOutput](schemas.DescribeAddonVersions, nil, shapeNotFound, shapeParameter)
+	versions := on[sdk.DescribeAddonVersionsInput, sdk.DescribeAddonVersionsOutput](schemas.DescribeAddonVersions, nil)
 	versions.Run = describeAddonVersions
 	return []api.AnyOperation{api.Op(create), api.Op(describe), api.Op(list), api.Op(remove), api.Op(versions)}
 }
@@ -106,7 +107,11 @@ func (s *service) createAddon(ctx context.Context, c *api.Call, in *sdk.CreateAd
 		return nil, err
 	}
 	if name != agentAddon {
-		return nil, fault.New(fault.Invalid, "parameter", "Addon %s specified is not supported: podid has %s", name, agentAddon).
+		return nil, fault.New(fault.Invalid, "parameter", "Addon %.100q specified is not supported: podid has %s", name, agentAddon).
+			With("clusterName", *in.ClusterName)
+	}
+	if len(aws.ToString(in.ServiceAccountRoleArn)) > maxServiceAccountRole {
+		return nil, fault.New(fault.Invalid, "parameter", "serviceAccountRoleArn has at most %d characters", maxServiceAccountRole).
 			With("addonName", name).With("clusterName", *in.ClusterName)
 	}
 	version := aws.ToString(in.AddonVersion)
@@ -133,6 +138,10 @@ func (s *service) createAddon(ctx context.Context, c *api.Call, in *sdk.CreateAd
 		Account: home.Account, Cluster: home.Name, Name: name, Version: version, ServiceAccountRole: aws.ToString(in.ServiceAccountRoleArn),
 		Configuration: aws.ToString(in.ConfigurationValues), Namespace: namespace, Tags: in.Tags,
 	}, owned, aws.ToString(in.ClientRequestToken))
+	if errors.Is(err, fault.Limit) { // of associations, for which the model of this operation has no error of its own
+		f := fault.Of(err)
+		return nil, fault.New(fault.Conflict, f.Subject, "%s", f.Public).With("addonName", name).With("clusterName", home.Name).Because(err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -147,6 +156,10 @@ func (s *service) ownAssociations(
 	var list []cluster.ServiceAccountRole
 	for _, p := range asked {
 		account, role := aws.ToString(p.ServiceAccount), aws.ToString(p.RoleArn)
+		if slices.ContainsFunc(list, func(before cluster.ServiceAccountRole) bool { return before.ServiceAccount == account }) {
+			return nil, fault.New(fault.Invalid, "parameter", "podIdentityAssociations names the service account %s twice", account).
+				With("clusterName", home.Name)
+		}
 		if err := c.Authorize("eks:CreatePodIdentityAssociation", s.cluster(c, &home.Name), nil); err != nil {
 			return nil, err
 		}

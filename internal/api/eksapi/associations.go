@@ -35,13 +35,10 @@ func (s *service) association(c *api.Call, clusterName, id *string) api.Resource
 }
 
 func (s *service) associationOperations() []api.AnyOperation {
-	four := []string{shapeNotFound, shapeRequest, shapeParameter}
-
 	create := on[sdk.CreatePodIdentityAssociationInput, sdk.CreatePodIdentityAssociationOutput](schemas.CreatePodIdentityAssociation,
 		func(c *api.Call, in *sdk.CreatePodIdentityAssociationInput) api.Resource {
 			return s.cluster(c, in.ClusterName)
-		},
-		append(slices.Clone(four), shapeLimit, shapeInUse)...)
+		})
 	create.Run = s.createAssociation
 	create.Keys = func(_ *api.Call, in *sdk.CreatePodIdentityAssociationInput, k *policy.Context) {
 		api.TagKeys(k, in.Tags)
@@ -50,13 +47,13 @@ func (s *service) associationOperations() []api.AnyOperation {
 	list := on[sdk.ListPodIdentityAssociationsInput, sdk.ListPodIdentityAssociationsOutput](schemas.ListPodIdentityAssociations,
 		func(c *api.Call, in *sdk.ListPodIdentityAssociationsInput) api.Resource {
 			return s.cluster(c, in.ClusterName)
-		}, four...)
+		})
 	list.Run = s.listAssociations
 
 	describe := on[sdk.DescribePodIdentityAssociationInput, sdk.DescribePodIdentityAssociationOutput](schemas.DescribePodIdentityAssociation,
 		func(c *api.Call, in *sdk.DescribePodIdentityAssociationInput) api.Resource {
 			return s.association(c, in.ClusterName, in.AssociationId)
-		}, four...)
+		})
 	describe.Run = func(ctx context.Context, c *api.Call, in *sdk.DescribePodIdentityAssociationInput) (*sdk.DescribePodIdentityAssociationOutput, error) {
 		a, err := s.Clusters.Association(ctx, c.Account(), *in.ClusterName, *in.AssociationId)
 		if err != nil {
@@ -68,13 +65,13 @@ func (s *service) associationOperations() []api.AnyOperation {
 	update := on[sdk.UpdatePodIdentityAssociationInput, sdk.UpdatePodIdentityAssociationOutput](schemas.UpdatePodIdentityAssociation,
 		func(c *api.Call, in *sdk.UpdatePodIdentityAssociationInput) api.Resource {
 			return s.association(c, in.ClusterName, in.AssociationId)
-		}, four...)
+		})
 	update.Run = s.updateAssociation
 
 	remove := on[sdk.DeletePodIdentityAssociationInput, sdk.DeletePodIdentityAssociationOutput](schemas.DeletePodIdentityAssociation,
 		func(c *api.Call, in *sdk.DeletePodIdentityAssociationInput) api.Resource {
 			return s.association(c, in.ClusterName, in.AssociationId)
-		}, four...)
+		})
 	remove.Run = func(ctx context.Context, c *api.Call, in *sdk.DeletePodIdentityAssociationInput) (*sdk.DeletePodIdentityAssociationOutput, error) {
 		a, err := s.Clusters.DeleteAssociation(ctx, c.Account(), *in.ClusterName, *in.AssociationId)
 		if err != nil {
@@ -145,7 +142,8 @@ func (s *service) checkRole(c *api.Call, account, clusterName, roleARN string) e
 	return nil
 }
 
-// updateAssociation changes the members that are given; an empty text removes a value. spec: pod-identity.md 1.5
+// updateAssociation changes the members that are given; an empty text removes a value. The checks are those of a create. A member
+// may be given as it is already: so a client can repeat a request whose answer was lost. spec: pod-identity.md 1.5
 func (s *service) updateAssociation(
 	ctx context.Context, c *api.Call, in *sdk.UpdatePodIdentityAssociationInput,
 ) (*sdk.UpdatePodIdentityAssociationOutput, error) {
@@ -166,9 +164,7 @@ func (s *service) updateAssociation(
 		if in.DisableSessionTags != nil {
 			a.DisableSessionTags = *in.DisableSessionTags
 		}
-		if in.RoleArn == nil {
-			return nil
-		}
+		// Whoever changes what becomes of a role hands it out anew, also when the role itself stays.
 		return s.checkRole(c, a.Account, a.Cluster, a.RoleARN)
 	}
 	a, err := s.Clusters.UpdateAssociation(ctx, c.Account(), *in.ClusterName, *in.AssociationId, apply)

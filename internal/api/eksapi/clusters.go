@@ -17,14 +17,12 @@ import (
 
 func (s *service) clusterOperations() []api.AnyOperation {
 	create := on[sdk.CreateClusterInput, sdk.CreateClusterOutput](schemas.CreateCluster,
-		func(c *api.Call, in *sdk.CreateClusterInput) api.Resource { return s.cluster(c, in.Name) },
-		shapeInUse, shapeLimit, shapeParameter, shapeClient, shapeUnavail)
+		func(c *api.Call, in *sdk.CreateClusterInput) api.Resource { return s.cluster(c, in.Name) })
 	create.Run = s.createCluster
 	create.Keys = func(_ *api.Call, in *sdk.CreateClusterInput, k *policy.Context) { api.TagKeys(k, in.Tags) }
 
 	describe := on[sdk.DescribeClusterInput, sdk.DescribeClusterOutput](schemas.DescribeCluster,
-		func(c *api.Call, in *sdk.DescribeClusterInput) api.Resource { return s.cluster(c, in.Name) },
-		shapeNotFound, shapeClient, shapeUnavail)
+		func(c *api.Call, in *sdk.DescribeClusterInput) api.Resource { return s.cluster(c, in.Name) })
 	describe.Run = func(ctx context.Context, c *api.Call, in *sdk.DescribeClusterInput) (*sdk.DescribeClusterOutput, error) {
 		found, err := s.Clusters.Get(ctx, c.Account(), *in.Name)
 		if err != nil {
@@ -33,12 +31,11 @@ func (s *service) clusterOperations() []api.AnyOperation {
 		return &sdk.DescribeClusterOutput{Cluster: describeCluster(found)}, nil
 	}
 
-	list := on[sdk.ListClustersInput, sdk.ListClustersOutput](schemas.ListClusters, nil, shapeParameter, shapeClient, shapeUnavail)
+	list := on[sdk.ListClustersInput, sdk.ListClustersOutput](schemas.ListClusters, nil)
 	list.Run = s.listClusters
 
 	remove := on[sdk.DeleteClusterInput, sdk.DeleteClusterOutput](schemas.DeleteCluster,
-		func(c *api.Call, in *sdk.DeleteClusterInput) api.Resource { return s.cluster(c, in.Name) },
-		shapeInUse, shapeNotFound, shapeClient, shapeUnavail, shapeRequest)
+		func(c *api.Call, in *sdk.DeleteClusterInput) api.Resource { return s.cluster(c, in.Name) })
 	remove.Run = s.deleteCluster
 	return []api.AnyOperation{api.Op(create), api.Op(describe), api.Op(list), api.Op(remove)}
 }
@@ -128,5 +125,6 @@ func (s *service) deleteCluster(ctx context.Context, c *api.Call, in *sdk.Delete
 	if err != nil {
 		return nil, err
 	}
+	c.Record.Touch(deleted.ARN(), deleted.Account, "AWS::EKS::Cluster")
 	return &sdk.DeleteClusterOutput{Cluster: describeCluster(deleted)}, nil
 }

@@ -10,30 +10,30 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
 
 	"github.com/podid/podid/internal/api"
+	"github.com/podid/podid/internal/arn"
 	"github.com/podid/podid/internal/cluster"
 	"github.com/podid/podid/internal/policy"
 )
 
-// nodegroup is the resource of an operation on a node group.
+// nodegroup is the resource of an operation on a node group. One that does not exist has an ARN without the last part, so that
+// whoever may see the groups of a cluster learns that it is gone, and nobody else does.
 func (s *service) nodegroup(c *api.Call, clusterName, name *string) api.Resource {
 	if g, err := s.Clusters.Nodegroup(c.Account(), aws.ToString(clusterName), aws.ToString(name)); err == nil {
 		return api.Resource{ARN: g.ARN(), Account: g.Account, Tags: g.Tags}
 	}
-	return s.cluster(c, clusterName)
+	return api.Resource{ARN: arn.Nodegroup(c.Region, c.Account(), aws.ToString(clusterName), aws.ToString(name), ""), Account: c.Account()}
 }
 
 func (s *service) nodegroupOperations() []api.AnyOperation {
 	create := on[sdk.CreateNodegroupInput, sdk.CreateNodegroupOutput](schemas.CreateNodegroup,
-		func(c *api.Call, in *sdk.CreateNodegroupInput) api.Resource { return s.cluster(c, in.ClusterName) },
-		shapeInUse, shapeLimit, shapeRequest, shapeParameter, shapeClient, shapeUnavail, shapeNotFound)
+		func(c *api.Call, in *sdk.CreateNodegroupInput) api.Resource { return s.cluster(c, in.ClusterName) })
 	create.Run = s.createNodegroup
 	create.Keys = func(_ *api.Call, in *sdk.CreateNodegroupInput, k *policy.Context) { api.TagKeys(k, in.Tags) }
 
 	describe := on[sdk.DescribeNodegroupInput, sdk.DescribeNodegroupOutput](schemas.DescribeNodegroup,
 		func(c *api.Call, in *sdk.DescribeNodegroupInput) api.Resource {
 			return s.nodegroup(c, in.ClusterName, in.NodegroupName)
-		},
-		shapeParameter, shapeNotFound, shapeClient, shapeUnavail)
+		})
 	describe.Run = func(ctx context.Context, c *api.Call, in *sdk.DescribeNodegroupInput) (*sdk.DescribeNodegroupOutput, error) {
 		home, err := s.Clusters.Get(ctx, c.Account(), *in.ClusterName)
 		if err != nil {
@@ -47,8 +47,7 @@ func (s *service) nodegroupOperations() []api.AnyOperation {
 	}
 
 	list := on[sdk.ListNodegroupsInput, sdk.ListNodegroupsOutput](schemas.ListNodegroups,
-		func(c *api.Call, in *sdk.ListNodegroupsInput) api.Resource { return s.cluster(c, in.ClusterName) },
-		shapeParameter, shapeClient, shapeUnavail, shapeNotFound)
+		func(c *api.Call, in *sdk.ListNodegroupsInput) api.Resource { return s.cluster(c, in.ClusterName) })
 	list.Run = func(ctx context.Context, c *api.Call, in *sdk.ListNodegroupsInput) (*sdk.ListNodegroupsOutput, error) {
 		home, err := s.Clusters.Get(ctx, c.Account(), *in.ClusterName)
 		if err != nil {
@@ -69,8 +68,7 @@ func (s *service) nodegroupOperations() []api.AnyOperation {
 	remove := on[sdk.DeleteNodegroupInput, sdk.DeleteNodegroupOutput](schemas.DeleteNodegroup,
 		func(c *api.Call, in *sdk.DeleteNodegroupInput) api.Resource {
 			return s.nodegroup(c, in.ClusterName, in.NodegroupName)
-		},
-		shapeInUse, shapeNotFound, shapeParameter, shapeClient, shapeUnavail)
+		})
 	remove.Run = func(ctx context.Context, c *api.Call, in *sdk.DeleteNodegroupInput) (*sdk.DeleteNodegroupOutput, error) {
 		home, err := s.Clusters.Get(ctx, c.Account(), *in.ClusterName)
 		if err != nil {
@@ -80,6 +78,7 @@ func (s *service) nodegroupOperations() []api.AnyOperation {
 		if err != nil {
 			return nil, err
 		}
+		c.Record.Touch(g.ARN(), g.Account, "AWS::EKS::Nodegroup")
 		return &sdk.DeleteNodegroupOutput{Nodegroup: s.describeNodegroup(home, g)}, nil
 	}
 	return []api.AnyOperation{api.Op(create), api.Op(describe), api.Op(list), api.Op(remove)}

@@ -8,8 +8,6 @@ package eksapi
 
 import (
 	"encoding/base64"
-	"net/http"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -21,34 +19,6 @@ import (
 	"github.com/podid/podid/internal/fault"
 	"github.com/podid/podid/internal/iam"
 )
-
-// Codes of the error shapes that operations list. spec: pod-identity.md 1.1, 1.2
-const (
-	shapeBadRequest = "BadRequestException"
-	shapeClient     = "ClientException"
-	shapeInUse      = "ResourceInUseException"
-	shapeLimit      = "ResourceLimitExceededException"
-	shapeNotFound   = "ResourceNotFoundException"
-	shapeParameter  = "InvalidParameterException"
-	shapeRequest    = "InvalidRequestException"
-	shapeServer     = "ServerException"
-	shapeTagMissing = "NotFoundException"
-	shapeUnavail    = "ServiceUnavailableException"
-)
-
-var faults = api.Faults{
-	{Kind: fault.NotFound, Shape: api.Shape{Code: shapeNotFound, Status: http.StatusNotFound}},
-	{Kind: fault.NotFound, Subject: "tagged resource", Shape: api.Shape{Code: shapeTagMissing, Status: http.StatusNotFound}},
-	{Kind: fault.Invalid, Subject: "tagging", Shape: api.Shape{Code: shapeBadRequest, Status: http.StatusBadRequest}},
-	{Kind: fault.Exists, Shape: api.Shape{Code: shapeInUse, Status: http.StatusConflict}},
-	{Kind: fault.Conflict, Subject: "cluster", Shape: api.Shape{Code: shapeInUse, Status: http.StatusConflict}},
-	{Kind: fault.Conflict, Subject: "client request token", Shape: api.Shape{Code: shapeParameter, Status: http.StatusBadRequest}},
-	{Kind: fault.Conflict, Shape: api.Shape{Code: shapeRequest, Status: http.StatusBadRequest}},
-	{Kind: fault.Limit, Shape: api.Shape{Code: shapeLimit, Status: http.StatusBadRequest}},
-	{Kind: fault.Invalid, Shape: api.Shape{Code: shapeParameter, Status: http.StatusBadRequest}},
-	{Kind: fault.Unavailable, Shape: api.Shape{Code: shapeServer, Status: http.StatusInternalServerError}},
-	{Kind: fault.Internal, Shape: api.Shape{Code: shapeServer, Status: http.StatusInternalServerError}},
-}
 
 // Config is what the service needs; every field is required.
 type Config struct {
@@ -70,12 +40,12 @@ func New(c Config) *api.Typed {
 	return t
 }
 
-// on is an operation on a cluster or something in it: its name, its permission and its place come from its schema.
-func on[In, Out any](schema *smithy.Schema, resource func(*api.Call, *In) api.Resource, may ...string) api.Operation[In, Out] {
+// on is an operation on a cluster or something in it: its name, its permission, its place and its errors follow from its schema.
+func on[In, Out any](schema *smithy.Schema, resource func(*api.Call, *In) api.Resource) api.Operation[In, Out] {
 	name := schema.ID().Name
 	http := api.HTTPOf(schema)
 	return api.Operation[In, Out]{
-		Name: name, HTTP: http, Action: "eks:" + name, Resource: resource, May: append(may, shapeServer),
+		Name: name, HTTP: http, Action: "eks:" + name, Resource: resource, May: modelled[name],
 		ReadOnly: http.Method == "GET",
 	}
 }
@@ -157,11 +127,11 @@ func tags(m map[string]string) map[string]string {
 
 func instant(t time.Time) *time.Time { return &t }
 
-// checkRole holds that a role of the caller's account may be passed to a service. The permission is the caller's own.
+// passRole holds that the caller may pass a role to a service. A role of another account has nobody who could allow that.
 func passRole(c *api.Call, roleARN, service string) error {
 	name, err := arn.ParseRole(roleARN)
 	if err != nil {
-		return fault.New(fault.Invalid, "parameter", "%q is not the ARN of a role: %s", strings.ToValidUTF8(roleARN, ""), err)
+		return fault.New(fault.Invalid, "parameter", "%.200q is not the ARN of a role: %s", roleARN, err)
 	}
 	return c.Authorize("iam:PassRole", api.Resource{ARN: roleARN, Account: name.Account}, passedTo(service))
 }

@@ -29,7 +29,7 @@ func (s *service) tagged(resourceARN *string) api.Resource {
 
 func (s *service) tagOperations() []api.AnyOperation {
 	tag := on[sdk.TagResourceInput, sdk.TagResourceOutput](schemas.TagResource,
-		func(_ *api.Call, in *sdk.TagResourceInput) api.Resource { return s.tagged(in.ResourceArn) }, shapeBadRequest, shapeTagMissing)
+		func(_ *api.Call, in *sdk.TagResourceInput) api.Resource { return s.tagged(in.ResourceArn) })
 	tag.Keys = func(_ *api.Call, in *sdk.TagResourceInput, k *policy.Context) { api.TagKeys(k, in.Tags) }
 	tag.Run = func(ctx context.Context, c *api.Call, in *sdk.TagResourceInput) (*sdk.TagResourceOutput, error) {
 		if len(in.Tags) == 0 {
@@ -38,7 +38,7 @@ func (s *service) tagOperations() []api.AnyOperation {
 		return &sdk.TagResourceOutput{}, s.changeTags(ctx, c, in.ResourceArn, in.Tags, nil)
 	}
 	untag := on[sdk.UntagResourceInput, sdk.UntagResourceOutput](schemas.UntagResource,
-		func(_ *api.Call, in *sdk.UntagResourceInput) api.Resource { return s.tagged(in.ResourceArn) }, shapeBadRequest, shapeTagMissing)
+		func(_ *api.Call, in *sdk.UntagResourceInput) api.Resource { return s.tagged(in.ResourceArn) })
 	untag.Keys = func(_ *api.Call, in *sdk.UntagResourceInput, k *policy.Context) { k.Set("aws:TagKeys", in.TagKeys...) }
 	untag.Run = func(ctx context.Context, c *api.Call, in *sdk.UntagResourceInput) (*sdk.UntagResourceOutput, error) {
 		if len(in.TagKeys) == 0 {
@@ -47,7 +47,7 @@ func (s *service) tagOperations() []api.AnyOperation {
 		return &sdk.UntagResourceOutput{}, s.changeTags(ctx, c, in.ResourceArn, nil, in.TagKeys)
 	}
 	list := on[sdk.ListTagsForResourceInput, sdk.ListTagsForResourceOutput](schemas.ListTagsForResource,
-		func(_ *api.Call, in *sdk.ListTagsForResourceInput) api.Resource { return s.tagged(in.ResourceArn) }, shapeBadRequest, shapeTagMissing)
+		func(_ *api.Call, in *sdk.ListTagsForResourceInput) api.Resource { return s.tagged(in.ResourceArn) })
 	list.Run = func(_ context.Context, c *api.Call, in *sdk.ListTagsForResourceInput) (*sdk.ListTagsForResourceOutput, error) {
 		t, err := s.Clusters.Tagged(c.Account(), aws.ToString(in.ResourceArn))
 		if err != nil {

@@ -1,0 +1,70 @@
+package eksapi
+
+import (
+	"net/http"
+
+	"github.com/podid/podid/internal/api"
+	"github.com/podid/podid/internal/fault"
+)
+
+// Codes of the error shapes. spec: pod-identity.md 1.2
+const (
+	shapeBadRequest  = "BadRequestException"
+	shapeClient      = "ClientException"
+	shapeInUse       = "ResourceInUseException"
+	shapeLimit       = "ResourceLimitExceededException"
+	shapeNotFound    = "ResourceNotFoundException"
+	shapeParameter   = "InvalidParameterException"
+	shapeRequest     = "InvalidRequestException"
+	shapeServer      = "ServerException"
+	shapeTagMissing  = "NotFoundException"
+	shapeUnavailable = "ServiceUnavailableException"
+)
+
+// faults words each way to fail as EKS does. A limit of the store is no quota of the caller's: it is ours to fix.
+var faults = api.Faults{
+	{Kind: fault.NotFound, Shape: api.Shape{Code: shapeNotFound, Status: http.StatusNotFound}},
+	{Kind: fault.NotFound, Subject: "tagged resource", Shape: api.Shape{Code: shapeTagMissing, Status: http.StatusNotFound}},
+	{Kind: fault.Invalid, Subject: "tagging", Shape: api.Shape{Code: shapeBadRequest, Status: http.StatusBadRequest}},
+	{Kind: fault.Exists, Shape: api.Shape{Code: shapeInUse, Status: http.StatusConflict}},
+	{Kind: fault.Conflict, Subject: "cluster", Shape: api.Shape{Code: shapeInUse, Status: http.StatusConflict}},
+	{Kind: fault.Conflict, Subject: "client request token", Shape: api.Shape{Code: shapeParameter, Status: http.StatusBadRequest}},
+	{Kind: fault.Conflict, Shape: api.Shape{Code: shapeRequest, Status: http.StatusBadRequest}},
+	{Kind: fault.Limit, Shape: api.Shape{Code: shapeLimit, Status: http.StatusBadRequest}},
+	{Kind: fault.Limit, Subject: "store", Shape: api.Shape{Code: shapeServer, Status: http.StatusInternalServerError}},
+	{Kind: fault.Invalid, Shape: api.Shape{Code: shapeParameter, Status: http.StatusBadRequest}},
+	{Kind: fault.Unavailable, Shape: api.Shape{Code: shapeServer, Status: http.StatusInternalServerError}},
+	{Kind: fault.Internal, Shape: api.Shape{Code: shapeServer, Status: http.StatusInternalServerError}},
+}
+
+// modelled lists the error shapes of each operation. The tagging operations have no server error in the model; every service
+// can fail, and a client then reads the status. spec: pod-identity.md 1.1
+var modelled = map[string][]string{
+	"CreateCluster":   {shapeServer, shapeInUse, shapeLimit, shapeParameter, shapeClient, shapeUnavailable},
+	"DescribeCluster": {shapeServer, shapeNotFound, shapeClient, shapeUnavailable},
+	"ListClusters":    {shapeServer, shapeParameter, shapeClient, shapeUnavailable},
+	"DeleteCluster":   {shapeServer, shapeInUse, shapeNotFound, shapeClient, shapeUnavailable, shapeRequest},
+
+	"CreateNodegroup": {
+		shapeServer, shapeInUse, shapeLimit, shapeRequest, shapeParameter, shapeClient, shapeUnavailable, shapeNotFound,
+	},
+	"DescribeNodegroup": {shapeServer, shapeParameter, shapeNotFound, shapeClient, shapeUnavailable},
+	"ListNodegroups":    {shapeServer, shapeParameter, shapeNotFound, shapeClient, shapeUnavailable},
+	"DeleteNodegroup":   {shapeServer, shapeInUse, shapeNotFound, shapeParameter, shapeClient, shapeUnavailable},
+
+	"CreateAddon":           {shapeServer, shapeParameter, shapeRequest, shapeNotFound, shapeInUse, shapeClient},
+	"DescribeAddon":         {shapeServer, shapeParameter, shapeRequest, shapeNotFound, shapeClient},
+	"ListAddons":            {shapeServer, shapeParameter, shapeRequest, shapeNotFound, shapeClient},
+	"DeleteAddon":           {shapeServer, shapeParameter, shapeRequest, shapeNotFound, shapeClient},
+	"DescribeAddonVersions": {shapeServer, shapeNotFound, shapeParameter},
+
+	"CreatePodIdentityAssociation":   {shapeServer, shapeNotFound, shapeRequest, shapeParameter, shapeLimit, shapeInUse},
+	"ListPodIdentityAssociations":    {shapeServer, shapeNotFound, shapeRequest, shapeParameter},
+	"DescribePodIdentityAssociation": {shapeServer, shapeNotFound, shapeRequest, shapeParameter},
+	"UpdatePodIdentityAssociation":   {shapeServer, shapeNotFound, shapeRequest, shapeParameter},
+	"DeletePodIdentityAssociation":   {shapeServer, shapeNotFound, shapeRequest, shapeParameter},
+
+	"TagResource":         {shapeServer, shapeBadRequest, shapeTagMissing},
+	"UntagResource":       {shapeServer, shapeBadRequest, shapeTagMissing},
+	"ListTagsForResource": {shapeServer, shapeBadRequest, shapeTagMissing},
+}
