@@ -1,6 +1,7 @@
 package eksapi_test
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -25,11 +26,11 @@ func TestClusterLife(t *testing.T) {
 	}
 	name := aws.String("c")
 	_, err := w.admin.CreateCluster(ctx, &sdk.CreateClusterInput{Name: name, RoleArn: &w.role, ResourcesVpcConfig: &types.VpcConfigRequest{}})
-	inUse := refused[*types.ResourceInUseException](t, err, "Cluster already exists with name: c")
-	if inUse != nil && aws.ToString(inUse.ClusterName) != "c" {
+	refused[*types.ResourceInUseException](t, err, "Cluster already exists with name: c")
+	if inUse, ok := errors.AsType[*types.ResourceInUseException](err); ok && aws.ToString(inUse.ClusterName) != "c" {
 		t.Errorf("the error names cluster %v", inUse.ClusterName)
 	}
-	w.report(t, "c", cluster.Report{})
+	w.report(t, cluster.Report{})
 	must(t, sdk.NewClusterActiveWaiter(w.admin).Wait(ctx, &sdk.DescribeClusterInput{Name: name}, time.Minute))
 	out, err := w.admin.DescribeCluster(ctx, &sdk.DescribeClusterInput{Name: name})
 	must(t, err)
@@ -103,14 +104,14 @@ func TestNodegroupAndAddon(t *testing.T) {
 		Nodes:  []cluster.ReportedNode{{Name: "node", Ready: true, Nodegroup: "n"}, {Name: "ill", Nodegroup: "n"}},
 		Addons: []cluster.ReportedAddon{{Name: *agent, Version: *made.Addon.AddonVersion, Message: "pulling"}},
 	}
-	w.report(t, "c", p)
+	w.report(t, p)
 	ill, err := w.admin.DescribeAddon(ctx, &sdk.DescribeAddonInput{ClusterName: name, AddonName: agent})
 	must(t, err)
 	if ill.Addon.Status != types.AddonStatusCreating || len(ill.Addon.Health.Issues) != 1 || *ill.Addon.Health.Issues[0].Message != "pulling" {
 		t.Errorf("an add-on that does not run yet is %+v", ill.Addon)
 	}
 	p.Addons[0].Healthy = true
-	w.report(t, "c", p)
+	w.report(t, p)
 	must(t, sdk.NewAddonActiveWaiter(w.admin).Wait(ctx, &sdk.DescribeAddonInput{ClusterName: name, AddonName: agent}, time.Minute))
 	must(t, sdk.NewNodegroupActiveWaiter(w.admin).Wait(ctx, &sdk.DescribeNodegroupInput{ClusterName: name, NodegroupName: group}, time.Minute))
 	described, err := w.admin.DescribeNodegroup(ctx, &sdk.DescribeNodegroupInput{ClusterName: name, NodegroupName: group})
@@ -122,7 +123,7 @@ func TestNodegroupAndAddon(t *testing.T) {
 	must(t, err)
 	_, err = w.admin.DeleteNodegroup(ctx, &sdk.DeleteNodegroupInput{ClusterName: name, NodegroupName: group})
 	must(t, err)
-	w.report(t, "c", cluster.Report{})
+	w.report(t, cluster.Report{})
 	must(t, sdk.NewAddonDeletedWaiter(w.admin).Wait(ctx, &sdk.DescribeAddonInput{ClusterName: name, AddonName: agent}, time.Minute))
 	must(t, sdk.NewNodegroupDeletedWaiter(w.admin).Wait(ctx, &sdk.DescribeNodegroupInput{ClusterName: name, NodegroupName: group}, time.Minute))
 	left, err := w.admin.ListPodIdentityAssociations(ctx, &sdk.ListPodIdentityAssociationsInput{ClusterName: name})
@@ -278,8 +279,8 @@ func TestPermissions(t *testing.T) {
 	creator := w.user(t, "creator", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"eks:*","Resource":"*"},`+
 		`{"Effect":"Allow","Action":"iam:PassRole","Resource":"*","Condition":{"StringEquals":{"iam:PassedToService":"ec2.amazonaws.com"}}}]}`)
 	_, err := creator.CreatePodIdentityAssociation(ctx, w.association("sa"))
-	denied := refused[*types.AccessDeniedException](t, err, "iam:PassRole on resource: "+w.role)
-	if denied == nil || w.last().AdditionalData.Decision == nil {
+	refused[*types.AccessDeniedException](t, err, "iam:PassRole on resource: "+w.role)
+	if w.last().AdditionalData.Decision == nil {
 		t.Errorf("the record has no decision: %+v", w.last().AdditionalData)
 	}
 	passer := w.user(t, "passer", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"eks:CreatePodIdentityAssociation",`+
@@ -290,8 +291,8 @@ func TestPermissions(t *testing.T) {
 	_, err = passer.DescribeCluster(ctx, &sdk.DescribeClusterInput{Name: aws.String("c")})
 	refused[*types.AccessDeniedException](t, err, "eks:DescribeCluster")
 	_, err = w.client("AKIAAAAAAAAAAAAAAAAA", "secret").ListClusters(ctx, &sdk.ListClustersInput{})
-	if generic := refused[smithy.APIError](t, err, ""); generic != nil && generic.ErrorCode() != "UnrecognizedClientException" {
-		t.Errorf("an unknown key is %s", generic.ErrorCode())
+	if generic, ok := errors.AsType[smithy.APIError](err); !ok || generic.ErrorCode() != "UnrecognizedClientException" {
+		t.Errorf("with an unknown key: %v", err)
 	}
 }
 

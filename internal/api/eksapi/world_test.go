@@ -116,15 +116,15 @@ func (w *world) createCluster(t *testing.T, name string) *types.Cluster {
 	return out.Cluster
 }
 
-// report connects a cluster.
-func (w *world) report(t *testing.T, name string, p cluster.Report) {
+// report connects the cluster c.
+func (w *world) report(t *testing.T, p cluster.Report) {
 	t.Helper()
 	signer, err := oidc.NewSigner("ES256")
 	must(t, err)
 	keys, err := signer.KeySet().MarshalJSON()
 	must(t, err)
 	p.Issuer, p.JWKS, p.Version, p.Endpoint = issuer, string(keys), "1.36", "https://10.0.0.1:6443"
-	must(t, w.clusters.PutReport(t.Context(), account, name, p))
+	must(t, w.clusters.PutReport(t.Context(), account, "c", p))
 }
 
 func (w *world) last() *api.Record {
@@ -141,11 +141,10 @@ func must(t *testing.T, err error) {
 }
 
 // refused asserts the modelled type of an error and a part of its text.
-func refused[E error](t *testing.T, err error, text string) E {
+func refused[E error](t *testing.T, err error, text string) {
 	t.Helper()
 	e, ok := errors.AsType[E](err)
 	if !ok || !strings.Contains(err.Error(), text) {
 		t.Errorf("got %v, want %T: %s", err, e, text)
 	}
-	return e
 }

@@ -113,11 +113,10 @@ func (s *service) verify(ctx context.Context, home *cluster.Cluster, token strin
 }
 
 func prove(home *cluster.Cluster, token string, now time.Time) (*oidc.Claims, error) {
-	switch home.Status() {
-	case cluster.Active:
-	case cluster.Deleting:
+	if home.Deleting {
 		return nil, fault.New(fault.Unauthenticated, "token", "The cluster %s is being deleted: its tokens are no longer accepted", home.Name)
-	default:
+	}
+	if home.Keys() == nil {
 		return nil, fault.New(fault.Unavailable, "cluster",
 			"The cluster %s has not published its key set yet, so no token of it can be verified", home.Name)
 	}
@@ -160,14 +159,14 @@ func noAssociation(err error, claims *oidc.Claims) error {
 // notAssumable words the refusal of a role. Where a rule of sessions is broken, it is by what the association asks for and not by
 // the caller's parameters: that is fault.Conflict.
 func notAssumable(err error) error {
-	switch f := fault.Of(err); f.Kind {
-	case fault.Denied:
+	f := fault.Of(err)
+	if f.Kind == fault.Denied {
 		return fault.New(fault.Denied, "role", "%s (%s)", textNotAssumable, f.Public).Because(err)
-	case fault.Invalid, fault.Limit:
-		return fault.New(fault.Conflict, "session", "The role of the association cannot be assumed as it asks: %s", f.Public).Because(err)
-	default:
-		return err
 	}
+	if f.Kind == fault.Invalid || f.Kind == fault.Limit {
+		return fault.New(fault.Conflict, "session", "The role of the association cannot be assumed as it asks: %s", f.Public).Because(err)
+	}
+	return err
 }
 
 // assume asks the association's role and then, with its session, the target role. Tags and session policy go where the

@@ -31,7 +31,7 @@ type AssumeRoleForPodIdentityInput struct {
 	ClusterName *string
 	Token       *string // the pod's service account token; never recorded
 	EksNodeName *string
-	InstanceId  *string //nolint:revive // the model's spelling
+	InstanceId  *string //nolint:revive,staticcheck // the model's spelling
 	Zone        *string
 }
 
@@ -53,18 +53,18 @@ type Subject struct {
 // AssociationRef names the association that gave the role.
 type AssociationRef struct {
 	AssociationArn string
-	AssociationId  string //nolint:revive // the model's spelling
+	AssociationId  string //nolint:revive,staticcheck // the model's spelling
 }
 
 // AssumedRoleUser is the session's principal: that of the target role where there is one.
 type AssumedRoleUser struct {
 	Arn          string
-	AssumeRoleId string //nolint:revive // the model's spelling, not AssumedRoleId
+	AssumeRoleId string //nolint:revive,staticcheck // the model's spelling, not AssumedRoleId
 }
 
 // Credentials are the session's.
 type Credentials struct {
-	AccessKeyId     string //nolint:revive // the model's spelling
+	AccessKeyId     string //nolint:revive,staticcheck // the model's spelling
 	SecretAccessKey string
 	SessionToken    string
 	Expiration      time.Time

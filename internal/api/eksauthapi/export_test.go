@@ -1,0 +1,15 @@
+package eksauthapi
+
+import (
+	"context"
+
+	"github.com/podid/podid/internal/api"
+)
+
+// AssumeRoleForPodIdentity is the operation without its wire, for the benchmark.
+func AssumeRoleForPodIdentity(
+	ctx context.Context, c Config, call *api.Call, in *AssumeRoleForPodIdentityInput,
+) (*AssumeRoleForPodIdentityOutput, error) {
+	s := service{c}
+	return s.assumeRoleForPodIdentity(ctx, call, in)
+}
