@@ -44,13 +44,13 @@ type Session struct {
 
 // Pod is where a session of pod identity came from. spec: pod-identity.md 2.6
 type Pod struct {
-	ClusterARN     string
-	Namespace      string
-	ServiceAccount string
-	PodName        string
-	PodUID         string
-	Node           string
-	AssociationID  string
+	ClusterARN     string `json:"clusterArn,omitempty"`
+	Namespace      string `json:"namespace,omitempty"`
+	ServiceAccount string `json:"serviceAccount,omitempty"`
+	PodName        string `json:"podName,omitempty"`
+	PodUID         string `json:"podUid,omitempty"`
+	Node           string `json:"node,omitempty"`
+	AssociationID  string `json:"associationId,omitempty"`
 }
 
 // Credentials are what a client signs with.
