@@ -19,22 +19,8 @@ const (
 	exitError = 2 // the question could not be asked
 )
 
-// exitStatus is an error with an exit code of its own. Without a cause everything has been said.
-type exitStatus struct {
-	code  int
-	cause error
-}
-
-func (e exitStatus) Error() string {
-	if e.cause == nil {
-		return fmt.Sprintf("exit status %d", e.code)
-	}
-	return e.cause.Error()
-}
-
-func (e exitStatus) Unwrap() error { return e.cause }
-
-var errNo = exitStatus{code: exitNo}
+// errNo is the answer no, which has been printed.
+const errNo = exitCode(exitNo)
 
 func policyCommand(p *Process) *cobra.Command {
 	c := &cobra.Command{
@@ -47,25 +33,27 @@ func policyCommand(p *Process) *cobra.Command {
 	for _, verb := range []*cobra.Command{
 		policyTestCommand(p), policyEvalCommand(p), policyExplainCommand(p),
 	} {
-		c.AddCommand(withExitCodes(verb))
+		c.AddCommand(p.withExitCodes(verb))
 	}
 	return c
 }
 
 // withExitCodes makes every failure of a policy verb exit with 2, also those of flags and arguments, so that 1 is always an answer.
-func withExitCodes(c *cobra.Command) *cobra.Command {
-	run, args := c.RunE, c.Args
-	c.RunE = func(c *cobra.Command, a []string) error { return asError(run(c, a)) }
-	c.Args = func(c *cobra.Command, a []string) error { return asError(args(c, a)) }
-	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return asError(err) })
+func (p *Process) withExitCodes(c *cobra.Command) *cobra.Command {
+	run, args := c.RunE, usage(c.Args)
+	c.RunE = func(c *cobra.Command, a []string) error { return p.failed(run(c, a)) }
+	c.Args = func(c *cobra.Command, a []string) error { return p.failed(args(c, a)) }
+	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return p.failed(seeHelp(c, err)) })
 	return c
 }
 
-func asError(err error) error {
-	if _, ok := errors.AsType[exitStatus](err); err == nil || ok {
+// failed prints an error that is not an answer and turns it into its exit code.
+func (p *Process) failed(err error) error {
+	if _, ok := errors.AsType[exitCode](err); err == nil || ok {
 		return err
 	}
-	return exitStatus{exitError, err}
+	fmt.Fprintf(p.Stderr, "podid: %v\n", err)
+	return exitCode(exitError)
 }
 
 // maxPolicyFile bounds what is read of a policy; the engine itself takes 128 KiB.
