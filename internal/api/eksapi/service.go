@@ -43,10 +43,10 @@ func New(c Config) *api.Typed {
 // on is an operation on a cluster or something in it: its name, its permission, its place and its errors follow from its schema.
 func on[In, Out any](schema *smithy.Schema, resource func(*api.Call, *In) api.Resource) api.Operation[In, Out] {
 	name := schema.ID().Name
-	http := api.HTTPOf(schema)
+	place := api.HTTPOf(schema)
 	return api.Operation[In, Out]{
-		Name: name, HTTP: http, Action: "eks:" + name, Resource: resource, May: modelled[name],
-		ReadOnly: http.Method == "GET",
+		Name: name, HTTP: place, Action: "eks:" + name, Resource: resource, May: modelled[name],
+		ReadOnly: place.Method == http.MethodGet,
 	}
 }
 
