@@ -8,6 +8,7 @@ package eksapi
 
 import (
 	"encoding/base64"
+	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
