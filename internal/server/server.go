@@ -159,7 +159,7 @@ func (c *Config) run(ctx context.Context, l net.Listener, tlsConfig *tls.Config,
 	return nil
 }
 
-// Timeouts of the listener. Bodies have none of their own: a slow upload is legal, and S3 clients make them.
+// Timeouts of the listener; those of bodies are in pace.go.
 const (
 	headerTimeout  = 10 * time.Second
 	idleTimeout    = 2 * time.Minute
@@ -170,7 +170,7 @@ const (
 // serve answers until ctx ends, then lets requests that are under way finish for a while.
 func (c *Config) serve(ctx context.Context, l net.Listener, tlsConfig *tls.Config, h http.Handler) error {
 	s := &http.Server{
-		Handler: h, TLSConfig: tlsConfig, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		Handler: paced(h, c.Now), TLSConfig: tlsConfig, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog: slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
 	}
 	drained := make(chan struct{})
