@@ -275,7 +275,7 @@ func TestCallerNeedsPermission(t *testing.T) {
 func (w *world) agent(t *testing.T, role, node string) credential.Credentials {
 	t.Helper()
 	session, err := w.authorizer.Assume(authz.Assumption{
-		Caller: authz.ServiceCaller("pods.eks.amazonaws.com"), Action: authz.AssumeRole, RoleARN: role, SessionName: "agent", Pod: &credential.Pod{Node: node},
+		Caller: authz.ServiceCaller("pods.eks.amazonaws.com"), Action: authz.AssumeRole, RoleARN: role, SessionName: "agent", Pod: &credential.Pod{ClusterARN: clusterARN, Node: node},
 	})
 	must(t, err)
 	c, err := w.ring.Mint(t.Context(), session)
