@@ -102,15 +102,15 @@ func (g grants) recount(tx *store.Tx, before grants) error {
 	return nil
 }
 
-// empty fails while an entity that is to be deleted still holds policies.
-func (g grants) empty() error {
+// release fails while an entity that is to be deleted still holds policies. The boundary goes with the entity.
+func (g grants) release(tx *store.Tx) error {
 	switch {
 	case len(g.attached) > 0:
 		return fault.New(fault.Conflict, g.kind, "Cannot delete entity, must detach all policies first.")
 	case len(g.inline) > 0:
 		return fault.New(fault.Conflict, g.kind, "Cannot delete entity, must delete policies first.")
 	}
-	return nil
+	return grants{}.recount(tx, g)
 }
 
 // put returns inline with one document put in.

@@ -191,10 +191,7 @@ func (d *Directory) DeleteRole(ctx context.Context, account, name string) error 
 		if err != nil {
 			return err
 		}
-		if err := r.grants().empty(); err != nil {
-			return err
-		}
-		if err := (grants{}).recount(tx, r.grants()); err != nil { // the boundary goes with the role
+		if err := r.grants().release(tx); err != nil {
 			return err
 		}
 		roles.Delete(tx, named(account, name))

@@ -156,10 +156,7 @@ func (d *Directory) DeleteUser(ctx context.Context, account, name string) error 
 		if len(u.Keys) > 0 {
 			return fault.New(fault.Conflict, subjectUser, "Cannot delete entity, must delete access keys first.")
 		}
-		if err := u.grants().empty(); err != nil {
-			return err
-		}
-		if err := (grants{}).recount(tx, u.grants()); err != nil { // the boundary goes with the user
+		if err := u.grants().release(tx); err != nil {
 			return err
 		}
 		users.Delete(tx, named(account, name))
