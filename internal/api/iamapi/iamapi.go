@@ -165,6 +165,15 @@ func tagsOf(tags []types.Tag) (map[string]string, error) {
 	return tagMap(tags), nil
 }
 
+// newTags are the tags of what a request makes. To set any is an action of its own, which the caller must be allowed as well.
+func newTags(c *api.Call, action string, r api.Resource, wire []types.Tag) (map[string]string, error) {
+	tags, err := tagsOf(wire)
+	if err != nil || len(tags) == 0 {
+		return nil, err
+	}
+	return tags, c.Authorize(action, r, func(keys *policy.Context) { api.TagKeys(keys, tags) })
+}
+
 func tagMap(tags []types.Tag) map[string]string {
 	if len(tags) == 0 {
 		return nil

@@ -62,14 +62,9 @@ func splitPolicy(policyARN string) (path, name string) {
 }
 
 func (s *service) createPolicy(ctx context.Context, c *api.Call, in *sdk.CreatePolicyInput) (*sdk.CreatePolicyOutput, error) {
-	tags, err := tagsOf(in.Tags)
+	tags, err := newTags(c, "iam:TagPolicy", s.newPolicy(c, in), in.Tags)
 	if err != nil {
 		return nil, err
-	}
-	if len(tags) > 0 {
-		if err := c.Authorize("iam:TagPolicy", s.newPolicy(c, in), func(keys *policy.Context) { api.TagKeys(keys, tags) }); err != nil {
-			return nil, err
-		}
 	}
 	p, err := s.iam.CreatePolicy(ctx, iam.ManagedPolicy{
 		Account: c.Account(), Path: aws.ToString(in.Path), Name: aws.ToString(in.PolicyName), Description: aws.ToString(in.Description),

@@ -57,15 +57,9 @@ func (s *service) createProvider(
 	if err != nil {
 		return nil, err
 	}
-	tags, err := tagsOf(in.Tags)
+	tags, err := newTags(c, "iam:TagOpenIDConnectProvider", s.newProvider(c, in), in.Tags)
 	if err != nil {
 		return nil, err
-	}
-	if len(tags) > 0 {
-		err := c.Authorize("iam:TagOpenIDConnectProvider", s.newProvider(c, in), func(keys *policy.Context) { api.TagKeys(keys, tags) })
-		if err != nil {
-			return nil, err
-		}
 	}
 	p, err := s.iam.CreateProvider(ctx, iam.Provider{
 		Account: c.Account(), Host: host, ClientIDs: in.ClientIDList, Thumbprints: in.ThumbprintList, Tags: tags,

@@ -58,14 +58,9 @@ func (s *service) role(c *api.Call, in any) api.Resource {
 }
 
 func (s *service) createRole(ctx context.Context, c *api.Call, in *sdk.CreateRoleInput) (*sdk.CreateRoleOutput, error) {
-	tags, err := tagsOf(in.Tags)
+	tags, err := newTags(c, "iam:TagRole", s.newRole(c, in), in.Tags)
 	if err != nil {
 		return nil, err
-	}
-	if len(tags) > 0 {
-		if err := c.Authorize("iam:TagRole", s.newRole(c, in), func(keys *policy.Context) { api.TagKeys(keys, tags) }); err != nil {
-			return nil, err
-		}
 	}
 	maxSession := iam.MinMaxSession
 	if in.MaxSessionDuration != nil {

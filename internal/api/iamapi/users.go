@@ -84,14 +84,9 @@ func userName(c *api.Call, given *string) (string, error) {
 }
 
 func (s *service) createUser(ctx context.Context, c *api.Call, in *sdk.CreateUserInput) (*sdk.CreateUserOutput, error) {
-	tags, err := tagsOf(in.Tags)
+	tags, err := newTags(c, "iam:TagUser", s.newUser(c, in), in.Tags)
 	if err != nil {
 		return nil, err
-	}
-	if len(tags) > 0 {
-		if err := c.Authorize("iam:TagUser", s.newUser(c, in), func(keys *policy.Context) { api.TagKeys(keys, tags) }); err != nil {
-			return nil, err
-		}
 	}
 	u, err := s.iam.CreateUser(ctx, iam.User{
 		Account: c.Account(), Path: aws.ToString(in.Path), Name: aws.ToString(in.UserName),
