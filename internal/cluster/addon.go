@@ -138,15 +138,14 @@ func (r *Registry) CreateAddon(ctx context.Context, a Addon, owned []ServiceAcco
 		if err != nil {
 			return err
 		}
-		old, exists, err := addons.Read(tx, a.key())
+		if before != "" {
+			out, err = again(tx, addons, a.key(), before, func(old *Addon) string { return old.UUID }, "the add-on "+a.Name)
+			return err
+		}
+		_, exists, err := addons.Read(tx, a.key())
 		switch {
 		case err != nil:
 			return err
-		case before != "" && exists && old.UUID == before:
-			out = old
-			return nil
-		case before != "":
-			return gone("the add-on " + a.Name)
 		case exists:
 			return fault.New(fault.Exists, subjectAddon, "Addon already exists.").With("clusterName", a.Cluster).With("addonName", a.Name)
 		case full(addons, r.db.Snapshot(), store.Key{a.Account, a.Cluster}, maxAddons):

@@ -142,11 +142,7 @@ func (r *Registry) CreateAssociation(ctx context.Context, a Association, token s
 		if before == "" {
 			return r.insertAssociation(tx, made)
 		}
-		old, exists, err := associations.Read(tx, made.key())
-		if err == nil && (!exists || old.ID != before) {
-			err = gone("the association " + before)
-		}
-		out = old
+		out, err = again(tx, associations, made.key(), before, func(old *Association) string { return old.ID }, "the association "+before)
 		return err
 	})
 	if err != nil {

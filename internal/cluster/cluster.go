@@ -184,15 +184,14 @@ func (r *Registry) Create(ctx context.Context, c Cluster, token string) (*Cluste
 		if err != nil {
 			return err
 		}
-		old, exists, err := clusters.Read(tx, made.key())
+		if before != "" {
+			out, err = again(tx, clusters, made.key(), before, func(old *Cluster) string { return old.ID }, "the cluster "+c.Name)
+			return err
+		}
+		_, exists, err := clusters.Read(tx, made.key())
 		switch {
 		case err != nil:
 			return err
-		case before != "" && exists && old.ID == before:
-			out = old
-			return nil
-		case before != "":
-			return gone("the cluster " + c.Name)
 		case exists:
 			return fault.New(fault.Exists, subjectCluster, "Cluster already exists with name: %s", c.Name).With("clusterName", c.Name)
 		case full(clusters, r.db.Snapshot(), store.Key{c.Account}, r.limits.Clusters):

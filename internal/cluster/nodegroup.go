@@ -112,15 +112,14 @@ func (r *Registry) CreateNodegroup(ctx context.Context, n Nodegroup, token strin
 		if err != nil {
 			return err
 		}
-		old, exists, err := nodegroups.Read(tx, n.key())
+		if before != "" {
+			out, err = again(tx, nodegroups, n.key(), before, func(old *Nodegroup) string { return old.UUID }, "the node group "+n.Name)
+			return err
+		}
+		_, exists, err := nodegroups.Read(tx, n.key())
 		switch {
 		case err != nil:
 			return err
-		case before != "" && exists && old.UUID == before:
-			out = old
-			return nil
-		case before != "":
-			return gone("the node group " + n.Name)
 		case exists:
 			return fault.New(fault.Exists, subjectNodegroup, "NodeGroup already exists with name %s and cluster name %s", n.Name, n.Cluster).
 				With("clusterName", n.Cluster).With("nodegroupName", n.Name)

@@ -59,8 +59,16 @@ func once(tx *store.Tx, key onceKey, params any, made string) (before string, er
 	return r.Made, nil
 }
 
-// gone is the answer to a repeated request whose result was deleted since: carrying it out once more would undo the deletion.
-func gone(what string) error {
-	return fault.New(fault.Conflict, subjectToken,
-		"This request was carried out before, and %s, which it made, was deleted since: use another client request token to make it again", what)
+// again answers a repeated request with what it made before, the id that once told. If that was deleted since, carrying the request
+// out once more would undo the deletion.
+func again[T any](tx *store.Tx, table store.Table[T], key store.Key, before string, id func(*T) string, what string) (*T, error) {
+	v, ok, err := table.Read(tx, key)
+	if err != nil {
+		return nil, err
+	}
+	if !ok || id(v) != before {
+		return nil, fault.New(fault.Conflict, subjectToken, "This request was carried out before, and %s, which it made, "+
+			"was deleted since: use another client request token to make it again", what)
+	}
+	return v, nil
 }
