@@ -190,14 +190,15 @@ func (c *Claims) RequirePodBound() error {
 		return refused("token is not bound to a pod: it must come from a projected volume of the pod (%s)", c.names())
 	}
 	if want := "system:serviceaccount:" + k.Namespace + ":" + k.ServiceAccount; c.Subject != want {
-		return refused("token subject is %s, expected %s (iss %s)", quote(c.Subject), quote(want), quote(c.Issuer))
+		return refused("token subject is %s, expected %s (iss %s, aud %s)",
+			quote(c.Subject), quote(want), quote(c.Issuer), quote(c.Audience...))
 	}
 	return nil
 }
 
 // names tells whose token it is, in every refusal.
 func (c *Claims) names() string {
-	return "iss " + quote(c.Issuer) + ", sub " + quote(c.Subject)
+	return "iss " + quote(c.Issuer) + ", aud " + quote(c.Audience...) + ", sub " + quote(c.Subject)
 }
 
 func badToken(format string, args ...any) *fault.Error {

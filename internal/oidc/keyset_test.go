@@ -271,21 +271,21 @@ func TestRequirePodBound(t *testing.T) {
 	}{
 		"not Kubernetes": {
 			&oidc.Claims{Issuer: issuer, Subject: "me"},
-			`token is not a Kubernetes service account token (iss "` + issuer + `", sub "me")`,
+			`token is not a Kubernetes service account token (iss "` + issuer + `", aud missing, sub "me")`,
 		},
 		"no pod": {
 			with(func(k *oidc.Kubernetes) { k.Pod, k.PodUID = "", "" }),
 			`token is not bound to a pod: it must come from a projected volume of the pod (iss "` + issuer +
-				`", sub "system:serviceaccount:shop:cart")`,
+				`", aud missing, sub "system:serviceaccount:shop:cart")`,
 		},
 		"no pod UID": {
 			with(func(k *oidc.Kubernetes) { k.PodUID = "" }),
 			`token is not bound to a pod: it must come from a projected volume of the pod (iss "` + issuer +
-				`", sub "system:serviceaccount:shop:cart")`,
+				`", aud missing, sub "system:serviceaccount:shop:cart")`,
 		},
 		"another namespace": {
 			with(func(k *oidc.Kubernetes) { k.Namespace = "bank" }),
-			`token subject is "system:serviceaccount:shop:cart", expected "system:serviceaccount:bank:cart" (iss "` + issuer + `")`,
+			`token subject is "system:serviceaccount:shop:cart", expected "system:serviceaccount:bank:cart" (iss "` + issuer + `", aud missing)`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

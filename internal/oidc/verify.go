@@ -69,8 +69,8 @@ func Verify(token string, keys *KeySet, expect Expect) (*Claims, error) {
 		return nil, err
 	}
 	if !claims.meantFor(expect.Audiences) {
-		return nil, refused("token audience is %s, expected %s (%s)",
-			quote(claims.Audience...), quote(expect.Audiences...), claims.names()).Because(ErrAudience)
+		return nil, refused("token audience is %s, expected %s (iss %s, sub %s)",
+			quote(claims.Audience...), quote(expect.Audiences...), quote(claims.Issuer), quote(claims.Subject)).Because(ErrAudience)
 	}
 	if err := claims.checkTime(expect.Now); err != nil {
 		return nil, err
@@ -149,8 +149,8 @@ func (c *Claims) checkTime(now time.Time) error {
 	case now.IsZero():
 		return errors.New("oidc: the time of verification was not given")
 	case !now.Before(c.Expiry.Add(Leeway)):
-		return fault.New(fault.Expired, "token", "Token expired: current date/time %d must be before the expiration date/time %d",
-			now.Unix(), c.Expiry.Unix())
+		return fault.New(fault.Expired, "token", "Token expired: current date/time %d must be before the expiration date/time %d (%s)",
+			now.Unix(), c.Expiry.Unix(), c.names())
 	case now.Before(c.NotBefore.Add(-Leeway)):
 		return refused("token is not valid before %d, current date/time is %d (%s)", c.NotBefore.Unix(), now.Unix(), c.names())
 	case now.Before(c.IssuedAt.Add(-Leeway)):

@@ -147,17 +147,18 @@ func TestVerifyRefuses(t *testing.T) {
 		},
 		"expired": {
 			expect: func(e *oidc.Expect) { e.Now = now.Add(23*time.Hour + oidc.Leeway) }, kind: fault.Expired,
-			public: "Token expired: current date/time 1795604430 must be before the expiration date/time 1795604400",
+			public: "Token expired: current date/time 1795604430 must be before the expiration date/time 1795604400 " +
+				`(iss "` + issuer + `", aud "pods.eks.amazonaws.com", sub "` + sub + `")`,
 		},
 		"not yet valid": {
 			change: func(in *oidc.ServiceAccountToken) { in.IssuedAt = now.Add(oidc.Leeway + time.Second) },
 			kind:   fault.Unauthenticated,
-			public: `token is not valid before 1795521631, current date/time is 1795521600 (iss "` + issuer + `", sub "` + sub + `")`,
+			public: `token is not valid before 1795521631, current date/time is 1795521600 (iss "` + issuer + `", aud "pods.eks.amazonaws.com", sub "` + sub + `")`,
 		},
 		"a foreign key": {
 			signer: other, kind: fault.Unauthenticated,
 			public: `token is signed with key "` + other.KeySet().KeyIDs()[0] + `", which is not in the key set of its issuer (iss "` +
-				issuer + `", sub "` + sub + `")`,
+				issuer + `", aud "pods.eks.amazonaws.com", sub "` + sub + `")`,
 		},
 	}
 	for name, test := range tests {

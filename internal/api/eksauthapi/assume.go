@@ -67,7 +67,7 @@ func (s *service) assumeRoleForPodIdentity(
 		PodName: claims.Kubernetes.Pod, PodUID: claims.Kubernetes.PodUID, Node: claims.Kubernetes.Node,
 	}
 	c.Record.AdditionalData.Pod = pod
-	if err := sameNode(c, aws.ToString(in.EksNodeName), pod.Node); err != nil {
+	if err := sameNode(c, aws.ToString(in.EksNodeName), pod); err != nil {
 		return nil, err
 	}
 	association, err := s.Clusters.Lookup(ctx, home.Account, home.Name, pod.Namespace, pod.ServiceAccount)
@@ -78,6 +78,9 @@ func (s *service) assumeRoleForPodIdentity(
 	session, err := s.assume(c, home, association, pod)
 	if err != nil {
 		return nil, notAssumable(err)
+	}
+	if _, err := s.caller(session); err != nil { // an agent would keep a dead session for hours
+		return nil, err
 	}
 	credentials, err := s.Ring.Mint(ctx, session)
 	if err != nil {
@@ -128,21 +131,21 @@ func prove(home *cluster.Cluster, token string, now time.Time) (*oidc.Claims, er
 }
 
 // sameNode refuses a token that is used from another node than its pod's. Which node asks is known where the caller is an
-// agent that signed in with its own projected token; a node name in the request is held to the token's as well.
-func sameNode(c *api.Call, said, node string) error {
-	if node == "" {
-		return nil // tokens of Kubernetes before 1.30 do not name the node
+// agent that signed in with its own projected token; a node name in the request is held to the token's as well. Tokens of
+// Kubernetes before 1.30 do not name the node.
+func sameNode(c *api.Call, said string, pod *credential.Pod) error {
+	if pod.Node == "" {
+		return nil
 	}
-	caller := ""
-	if session := c.Caller.Session; session != nil && session.Pod != nil {
-		caller = session.Pod.Node
+	from := credential.Pod{ClusterARN: pod.ClusterARN, Node: said}
+	if session := c.Caller.Session; session != nil && session.Pod != nil && (said == "" || said == pod.Node) {
+		from = *session.Pod
 	}
-	for _, from := range []string{caller, said} {
-		if from != "" && from != node {
-			return fault.New(fault.Denied, "node", "The token is of a pod on node %q and was presented from node %q", node, from)
-		}
+	if (from.ClusterARN == "" || from.ClusterARN == pod.ClusterARN) && (from.Node == "" || from.Node == pod.Node) {
+		return nil
 	}
-	return nil
+	return fault.New(fault.Denied, "node", "The token is of a pod on node %q of cluster %s and was presented from node %q of cluster %s",
+		pod.Node, pod.ClusterARN, from.Node, from.ClusterARN)
 }
 
 // noAssociation words the absence of an association: what was looked for, and the token it was looked for by. Other failures stay
@@ -190,7 +193,7 @@ func (s *service) assume(c *api.Call, home *cluster.Cluster, a *cluster.Associat
 	if err != nil {
 		return credential.Session{}, err
 	}
-	caller, err := s.Authorizer.SessionCaller(first)
+	caller, err := s.caller(first)
 	if err != nil {
 		return credential.Session{}, err
 	}
@@ -198,6 +201,17 @@ func (s *service) assume(c *api.Call, home *cluster.Cluster, a *cluster.Associat
 		Caller: caller, Action: authz.AssumeRole, RoleARN: a.TargetRoleARN, SessionName: name, Duration: chainedLifetime,
 		ExternalID: a.ExternalID, SessionPolicies: policies(a.Policy), Pod: pod, Via: credential.ViaPodIdentity, Network: c.Network,
 	})
+}
+
+// caller is who a new session is. Sessions know the second in which they began and no more: one that began in the second in which
+// its role's sessions were revoked, or whose role was replaced meanwhile, would be refused wherever it is shown.
+func (s *service) caller(session credential.Session) (authz.Caller, error) {
+	c, err := s.Authorizer.SessionCaller(session)
+	if err != nil {
+		return authz.Caller{}, fault.New(fault.Unavailable, "session",
+			"The role %s was replaced or its sessions were revoked just now: try again", session.Principal.RoleARN).Because(err)
+	}
+	return c, nil
 }
 
 func policies(text string) []string {

@@ -176,7 +176,7 @@ var discoveryPath = regexp.MustCompile(`^/id/([0-9A-F]{32})/(\.well-known/openid
 func Discovery(clusters *cluster.Registry) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		m := discoveryPath.FindStringSubmatch(r.URL.Path)
-		if m == nil || r.Method != http.MethodGet {
+		if m == nil || (r.Method != http.MethodGet && r.Method != http.MethodHead) {
 			http.NotFound(w, r)
 			return
 		}
