@@ -46,13 +46,37 @@ func TestFilesAreShort(t *testing.T) {
 var (
 	reference = regexp.MustCompile(`\bspec: .*`)
 	document  = regexp.MustCompile(`^spec: [A-Za-z0-9-]+\.md\b`)
-	section   = regexp.MustCompile(`^spec: [A-Za-z0-9-]+\.md \d+(\.\d+)*\b`)
+	section   = regexp.MustCompile(`^spec: ([A-Za-z0-9-]+\.md) (\d+(\.\d+)*)\b`)
+	heading   = regexp.MustCompile(`(?m)^#+ (\d+(?:\.\d+)*)[. ]`)
 )
 
-// A decision that follows the outside world names the document and the section it follows: `// spec: pod-identity.md 2.3`. A package
-// may follow a whole document.
+// specification reads the section numbers of the documents in docs/spec.
+func specification(t *testing.T) map[string]map[string]bool {
+	t.Helper()
+	files, err := filepath.Glob("docs/spec/*.md")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("docs/spec holds no documents: %v", err)
+	}
+	sections := make(map[string]map[string]bool, len(files))
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		numbers := map[string]bool{}
+		for _, m := range heading.FindAllSubmatch(text, -1) {
+			numbers[string(m[1])] = true
+		}
+		sections[filepath.Base(name)] = numbers
+	}
+	return sections
+}
+
+// A decision that follows the outside world names the document and the section it follows, and there is such a section:
+// `// spec: pod-identity.md 2.3`. A package may follow a whole document.
 func TestSpecReferencesNameDocumentAndSection(t *testing.T) {
 	t.Parallel()
+	sections := specification(t)
 	for _, p := range packages(t) {
 		for _, names := range [][]string{p.GoFiles, p.IgnoredGoFiles, p.TestGoFiles, p.XTestGoFiles} {
 			for _, name := range names {
@@ -72,6 +96,9 @@ func TestSpecReferencesNameDocumentAndSection(t *testing.T) {
 						for _, found := range reference.FindAllString(comment.Text, -1) {
 							if !wellMade.MatchString(found) {
 								t.Errorf("%s/%s: %q, want `spec: FILE.md SECTION`", p.name(), name, found)
+							}
+							if m := section.FindStringSubmatch(found); m != nil && !sections[m[1]][m[2]] {
+								t.Errorf("%s/%s: %q: docs/spec/%s has no section %s", p.name(), name, found, m[1], m[2])
 							}
 						}
 					}

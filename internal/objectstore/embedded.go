@@ -53,7 +53,7 @@ const (
 	stopTimeout    = 15 * time.Second
 )
 
-// embedded is a store inside this process: versitygw's posix backend. spec: s3.md 1
+// embedded is a store inside this process: versitygw's posix backend. spec: s3.md 8
 type embedded struct {
 	dir  *os.File // the objects folder
 	lock io.Closer
