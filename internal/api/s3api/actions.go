@@ -1,6 +1,9 @@
 package s3api
 
 import (
+	"crypto/tls"
+	"strconv"
+
 	"github.com/podid/podid/internal/arn"
 	"github.com/podid/podid/internal/bucket"
 	"github.com/podid/podid/internal/policy"
@@ -16,7 +19,7 @@ type question struct {
 
 // The rules of which permission a request needs. spec: iam-policy.md 11.2, s3.md 7
 
-func askNothing(*request) []question { return nil } // asked per key, see deleteObjects
+func askNothing(*request) []question { return nil } // the questions follow from the body: deleteObjects, putObjectTagging
 
 func askListBuckets(*request) []question {
 	return []question{{action: "s3:ListAllMyBuckets", resource: "arn:aws:s3:::*"}}
@@ -26,6 +29,22 @@ func onBucketAsk(action string) func(*request) []question {
 	return func(r *request) []question {
 		return []question{{action: action, resource: arn.Bucket(r.bucket), bucket: r.found}}
 	}
+}
+
+// askCreateBucket: as for objects, what the headers ask for needs permissions of its own.
+func askCreateBucket(r *request) []question {
+	actions := []string{"s3:CreateBucket"}
+	if r.has("X-Amz-Acl") {
+		actions = append(actions, "s3:PutBucketAcl")
+	}
+	if r.has("X-Amz-Object-Ownership") {
+		actions = append(actions, "s3:PutBucketOwnershipControls")
+	}
+	questions := make([]question, 0, len(actions))
+	for _, a := range actions {
+		questions = append(questions, question{action: a, resource: arn.Bucket(r.bucket), keys: r.putKeys})
+	}
+	return questions
 }
 
 func onObjectAsk(actions ...string) func(*request) []question {
@@ -51,10 +70,10 @@ func askList(action string) func(*request) []question {
 // askPut: what a PutObject's headers ask for beside the bytes needs permissions of its own.
 func askPut(r *request) []question {
 	questions := []question{r.objectQuestion("s3:PutObject")}
-	if r.http.Header.Get("X-Amz-Tagging") != "" {
+	if r.has("X-Amz-Tagging") {
 		questions = append(questions, r.objectQuestion("s3:PutObjectTagging"))
 	}
-	if r.http.Header.Get("X-Amz-Acl") != "" {
+	if r.has("X-Amz-Acl") {
 		questions = append(questions, r.objectQuestion("s3:PutObjectAcl"))
 	}
 	return questions
@@ -94,24 +113,27 @@ func (r *request) putKeys(k *policy.Context) {
 	}
 	for _, header := range []string{
 		"x-amz-acl", "x-amz-storage-class", "x-amz-server-side-encryption", "x-amz-server-side-encryption-aws-kms-key-id",
-		"x-amz-website-redirect-location", "x-amz-metadata-directive",
+		"x-amz-website-redirect-location", "x-amz-metadata-directive", "x-amz-object-ownership",
 	} {
-		if v := r.http.Header.Get(header); v != "" {
+		if v := r.header.Get(header); v != "" {
 			k.Set("s3:"+header, v)
 		}
 	}
 	for _, header := range []string{"if-match", "if-none-match"} {
-		if v := r.http.Header.Get(header); v != "" {
+		if v := r.header.Get(header); v != "" {
 			k.Set("s3:"+header, v)
 		}
+	}
+	if r.has("X-Amz-Tagging") {
+		tagKeys(k, r.tags)
 	}
 	if r.source != nil {
 		k.Set("s3:x-amz-copy-source", r.source.bucket.Name+"/"+r.source.key)
 	}
 }
 
-// commonKeys are the keys of every S3 request.
-func (r *request) commonKeys(k *policy.Context) {
+// commonKeys are the keys of every question about an S3 request; b is the bucket that the question is about.
+func (r *request) commonKeys(k *policy.Context, b *bucket.Bucket) {
 	if a := r.x.Auth; a != nil {
 		k.Set("s3:signatureversion", "AWS4-HMAC-SHA256")
 		authType := "REST-HEADER"
@@ -119,11 +141,15 @@ func (r *request) commonKeys(k *policy.Context) {
 			authType = "REST-QUERY-STRING"
 		}
 		k.Set("s3:authType", authType)
+		k.Set("s3:signatureAge", strconv.FormatInt(max(0, r.x.Now.Sub(a.Date).Milliseconds()), 10))
 		if a.PayloadHash != "" {
 			k.Set("s3:x-amz-content-sha256", a.PayloadHash)
 		}
 	}
-	if r.found != nil {
-		k.Set("s3:ResourceAccount", r.found.Account)
+	if b != nil {
+		k.Set("s3:ResourceAccount", b.Account)
+	}
+	if t := r.http.TLS; t != nil && t.Version >= tls.VersionTLS12 {
+		k.Set("s3:TlsVersion", "1."+strconv.Itoa(int(t.Version-tls.VersionTLS10)))
 	}
 }

@@ -2,34 +2,20 @@ package s3api
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/xml"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/podid/podid/internal/fault"
+	"github.com/podid/podid/internal/objectstore"
 )
 
 const namespace = "http://s3.amazonaws.com/doc/2006-03-01/"
 
-// maxDocument bounds the XML and JSON documents that requests bring: the largest is a DeleteObjects of 1,000 long keys.
-const maxDocument = 2 << 20
-
-// document reads a bounded body to its end, and so proves it.
-func (r *request) document(limit int64) ([]byte, error) {
-	body, _, err := r.x.Body()
-	if err != nil {
-		return nil, err
-	}
-	b, err := io.ReadAll(io.LimitReader(body, limit+1))
-	if err != nil {
-		return nil, err
-	}
-	if int64(len(b)) > limit {
-		return nil, fault.New(fault.Limit, "body", "Your proposed upload exceeds the maximum allowed size of %d bytes", limit)
-	}
-	return b, nil
-}
+const maxBuckets = 10000 // of one page
 
 func malformedXML(cause error) error {
 	return fault.New(fault.Invalid, "xml", "The XML you provided was not well-formed or did not validate against our published schema").Because(cause)
@@ -47,20 +33,27 @@ func createBucket(ctx context.Context, s *Service, r *request) error {
 	if err := r.signedCaller(); err != nil {
 		return err
 	}
-	body, err := r.document(maxDocument)
+	body, err := s.document(r)
 	if err != nil {
 		return err
 	}
 	var c struct {
-		Location string `xml:"LocationConstraint"`
+		XMLName  xml.Name  `xml:"CreateBucketConfiguration"`
+		Location string    `xml:"LocationConstraint"`
+		Place    *struct{} `xml:"Location"` // these three are of directory buckets, or tags
+		Kind     *struct{} `xml:"Bucket"`
+		Tags     *struct{} `xml:"Tags"`
 	}
 	if len(body) > 0 {
 		if err := xml.Unmarshal(body, &c); err != nil {
 			return malformedXML(err)
 		}
 	}
+	if c.Place != nil || c.Kind != nil || c.Tags != nil {
+		return notImplemented("a bucket of another kind, or with tags")
+	}
 	if c.Location != "" && c.Location != s.region {
-		return fault.New(fault.Invalid, "argument", "The specified location-constraint is not valid: this endpoint keeps buckets in %s", s.region)
+		return fault.New(fault.Invalid, "location", "The specified location-constraint is not valid: this endpoint keeps buckets in %s", s.region)
 	}
 	if _, err := s.buckets.Create(ctx, r.bucket, r.x.Caller.Principal.Account); err != nil {
 		return err
@@ -104,27 +97,53 @@ type bucketEntry struct {
 	Region       string `xml:"BucketRegion"`
 }
 
+// listBuckets pages by name: the continuation token is the last name of the page before.
 func listBuckets(_ context.Context, s *Service, r *request) error {
 	account := r.x.Caller.Principal.Account
+	limit, ok := decimal(r.query.Get("max-buckets"))
+	if !ok || limit < 1 || limit > maxBuckets {
+		limit = maxBuckets
+	}
+	after, err := base64.RawURLEncoding.DecodeString(r.query.Get("continuation-token"))
+	if err != nil {
+		return badArgument("The continuation token provided is incorrect")
+	}
 	out := struct {
 		XMLName xml.Name      `xml:"ListAllMyBucketsResult"`
 		NS      string        `xml:"xmlns,attr"`
 		Owner   owner         `xml:"Owner"`
 		Buckets []bucketEntry `xml:"Buckets>Bucket"`
-	}{NS: namespace, Owner: owner{ID: canonicalID(account)}}
+		Token   string        `xml:"ContinuationToken,omitempty"`
+		Prefix  string        `xml:"Prefix,omitempty"`
+	}{NS: namespace, Owner: owner{ID: canonicalID(account)}, Prefix: r.query.Get("prefix")}
 	for b := range s.buckets.List(account) {
+		if b.Name <= string(after) || !strings.HasPrefix(b.Name, out.Prefix) || r.query.Has("bucket-region") && r.query.Get("bucket-region") != s.region {
+			continue
+		}
+		if len(out.Buckets) == limit {
+			out.Token = base64.RawURLEncoding.EncodeToString([]byte(out.Buckets[limit-1].Name))
+			break
+		}
 		out.Buckets = append(out.Buckets, bucketEntry{Name: b.Name, CreationDate: b.CreatedAt.UTC().Format(time.RFC3339), Region: s.region})
 	}
 	writeXML(r.x, http.StatusOK, out)
 	return nil
 }
 
-func putBucketPolicy(ctx context.Context, s *Service, r *request) error {
+// ownAccount: principals of other accounts neither see nor change who may enter, whatever the policy says.
+// spec: iam-policy.md 11.4
+func (r *request) ownAccount() error {
 	if r.x.Caller.Principal.Account != r.found.Account {
-		// Principals of other accounts cannot change who may enter, whatever the policy says. spec: iam-policy.md 11.4
 		return fault.New(fault.Denied, "method", "The specified method is not allowed against this resource.")
 	}
-	text, err := r.document(maxDocument)
+	return nil
+}
+
+func putBucketPolicy(ctx context.Context, s *Service, r *request) error {
+	if err := r.ownAccount(); err != nil {
+		return err
+	}
+	text, err := s.document(r)
 	if err != nil {
 		return err
 	}
@@ -145,6 +164,9 @@ func getBucketPolicy(_ context.Context, s *Service, r *request) error {
 }
 
 func deleteBucketPolicy(ctx context.Context, s *Service, r *request) error {
+	if err := r.ownAccount(); err != nil {
+		return err
+	}
 	if err := s.buckets.DeletePolicy(ctx, r.bucket); err != nil {
 		return err
 	}
@@ -177,6 +199,19 @@ func getOwnershipControls(_ context.Context, _ *Service, r *request) error {
 		Rule    string   `xml:"Rule>ObjectOwnership"`
 	}{NS: namespace, Rule: bucketOwnerEnforced})
 	return nil
+}
+
+// getObjectACL answers for an object that is there.
+func getObjectACL(ctx context.Context, s *Service, r *request) error {
+	resp, err := s.store.Do(ctx, objectstore.Request{Method: http.MethodHead, Bucket: r.bucket, Key: r.key})
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.Status != http.StatusOK {
+		return s.conceal(r, storeError(resp))
+	}
+	return getACL(ctx, s, r)
 }
 
 // getACL answers what is always true: the bucket's owner has full control and nobody else has any by an ACL.

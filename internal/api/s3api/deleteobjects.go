@@ -3,14 +3,13 @@ package s3api
 import (
 	"bytes"
 	"context"
-	"crypto/md5" //nolint:gosec // Content-MD5 is what the protocol asks for
-	"encoding/base64"
 	"encoding/xml"
 	"io"
 	"net/http"
 	"net/url"
 
 	"github.com/podid/podid/internal/arn"
+	"github.com/podid/podid/internal/authz"
 	"github.com/podid/podid/internal/fault"
 	"github.com/podid/podid/internal/objectstore"
 )
@@ -19,13 +18,19 @@ import (
 const maxDelete = 1000
 
 type deletion struct {
-	XMLName xml.Name `xml:"Delete"`
-	NS      string   `xml:"xmlns,attr"`
-	Quiet   bool     `xml:"Quiet"`
-	Objects []struct {
-		Key     string `xml:"Key"`
-		Version string `xml:"VersionId,omitempty"`
-	} `xml:"Object"`
+	XMLName xml.Name        `xml:"Delete"`
+	NS      string          `xml:"xmlns,attr"`
+	Quiet   bool            `xml:"Quiet"`
+	Objects []deletedObject `xml:"Object"`
+}
+
+// deletedObject is an object to delete. Its conditions are read to be refused: without them more would be deleted than asked.
+type deletedObject struct {
+	Key      string  `xml:"Key"`
+	Version  string  `xml:"VersionId,omitempty"`
+	ETag     *string `xml:"ETag"`
+	Modified *string `xml:"LastModifiedTime"`
+	Size     *string `xml:"Size"`
 }
 
 type deleteResult struct {
@@ -48,7 +53,7 @@ type deleteError struct {
 // deleteObjects decides per key: what is refused is in the answer, what is allowed goes to the store.
 // spec: iam-policy.md 11.2
 func deleteObjects(ctx context.Context, s *Service, r *request) error {
-	body, err := r.document(maxDocument)
+	body, err := s.document(r)
 	if err != nil {
 		return err
 	}
@@ -59,15 +64,15 @@ func deleteObjects(ctx context.Context, s *Service, r *request) error {
 	if len(asked.Objects) == 0 || len(asked.Objects) > maxDelete {
 		return malformedXML(nil)
 	}
-	if err := checkMD5(r.http.Header.Get("Content-Md5"), body); err != nil {
-		return err
-	}
 	out := deleteResult{NS: namespace}
 	allowed := deletion{NS: namespace}
 	for _, o := range asked.Objects {
-		if err := s.mayDelete(r, o.Key, o.Version); err != nil {
+		if err := s.mayDelete(r, o); err != nil {
 			f := fault.Of(err)
-			out.Errors = append(out.Errors, deleteError{Key: o.Key, Code: faults.Shape(f).Code, Message: f.Public})
+			if d, ok := authz.DenialOf(err); ok && r.x.Record.AdditionalData.Decision == nil {
+				r.x.Record.AdditionalData.Decision = d // of the first refusal
+			}
+			out.Errors = append(out.Errors, deleteError{Key: o.Key, Code: shapeOf(f).Code, Message: f.Public})
 			continue
 		}
 		allowed.Objects = append(allowed.Objects, o)
@@ -77,6 +82,7 @@ func deleteObjects(ctx context.Context, s *Service, r *request) error {
 			return err
 		}
 	}
+	r.x.Record.ResponseElements = map[string]any{"deleted": len(out.Deleted), "errors": len(out.Errors)}
 	if asked.Quiet {
 		out.Deleted = nil
 	}
@@ -84,14 +90,14 @@ func deleteObjects(ctx context.Context, s *Service, r *request) error {
 	return nil
 }
 
-func (s *Service) mayDelete(r *request, key, version string) error {
-	if version != "" {
-		return notImplemented("deleting a version")
+func (s *Service) mayDelete(r *request, o deletedObject) error {
+	if o.Version != "" || o.ETag != nil || o.Modified != nil || o.Size != nil {
+		return notImplemented("deleting a version, or on conditions")
 	}
-	if err := s.store.CheckKey(key); err != nil {
+	if err := s.checkKey(o.Key); err != nil {
 		return err
 	}
-	return s.allowed(r, &question{action: "s3:DeleteObject", resource: arn.Object(r.bucket, key), bucket: r.found})
+	return s.allowed(r, &question{action: "s3:DeleteObject", resource: arn.Object(r.bucket, o.Key), bucket: r.found})
 }
 
 func (s *Service) deleteAllowed(ctx context.Context, r *request, allowed deletion, out *deleteResult) error {
@@ -99,10 +105,9 @@ func (s *Service) deleteAllowed(ctx context.Context, r *request, allowed deletio
 	if err != nil {
 		return malformedXML(err)
 	}
-	sum := md5.Sum(body) //nolint:gosec // see above
 	resp, err := s.store.Do(ctx, objectstore.Request{
 		Method: http.MethodPost, Bucket: r.bucket, Query: url.Values{"delete": {""}},
-		Header: http.Header{"Content-Md5": {base64.StdEncoding.EncodeToString(sum[:])}, "Content-Type": {"application/xml"}},
+		Header: http.Header{"Content-Md5": {contentMD5(body)}, "Content-Type": {"application/xml"}},
 		Body:   bytes.NewReader(body), ContentLength: int64(len(body)),
 	})
 	if err != nil {
@@ -113,21 +118,13 @@ func (s *Service) deleteAllowed(ctx context.Context, r *request, allowed deletio
 		return storeError(resp)
 	}
 	var done deleteResult
-	if err := xml.NewDecoder(io.LimitReader(resp.Body, maxListing)).Decode(&done); err != nil {
+	if err := xml.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&done); err != nil {
 		return err
 	}
 	out.Deleted = append(out.Deleted, done.Deleted...)
-	out.Errors = append(out.Errors, done.Errors...)
-	return nil
-}
-
-func checkMD5(header string, body []byte) error {
-	if header == "" {
-		return nil
-	}
-	sum := md5.Sum(body) //nolint:gosec // see above
-	if header != base64.StdEncoding.EncodeToString(sum[:]) {
-		return fault.New(fault.Invalid, "checksum", "The Content-MD5 you specified did not match what we received.")
+	for _, e := range done.Errors {
+		f := fault.Of(storeDocument{Code: e.Code, Message: e.Message}.failure(0))
+		out.Errors = append(out.Errors, deleteError{Key: e.Key, Code: shapeOf(f).Code, Message: f.Public})
 	}
 	return nil
 }

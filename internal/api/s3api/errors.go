@@ -32,6 +32,9 @@ var faults = api.Faults{
 	{Kind: fault.Invalid, Subject: "chunk", Shape: api.Shape{Code: "IncompleteBody", Status: http.StatusBadRequest}},
 	{Kind: fault.Invalid, Subject: "length", Shape: api.Shape{Code: "MissingContentLength", Status: http.StatusLengthRequired}},
 	{Kind: fault.Limit, Subject: "body", Shape: api.Shape{Code: "EntityTooLarge", Status: http.StatusBadRequest}},
+	{Kind: fault.Limit, Subject: "bucket", Shape: api.Shape{Code: "TooManyBuckets", Status: http.StatusBadRequest}},
+	{Kind: fault.Limit, Shape: api.Shape{Code: "InvalidRequest", Status: http.StatusBadRequest}},
+	{Kind: fault.NotFound, Subject: "upload", Shape: api.Shape{Code: "NoSuchUpload", Status: http.StatusNotFound}},
 	{Kind: fault.NotFound, Subject: "bucket", Shape: api.Shape{Code: "NoSuchBucket", Status: http.StatusNotFound}},
 	{Kind: fault.NotFound, Subject: "key", Shape: api.Shape{Code: "NoSuchKey", Status: http.StatusNotFound}},
 	{Kind: fault.NotFound, Subject: "policy", Shape: api.Shape{Code: "NoSuchBucketPolicy", Status: http.StatusNotFound}},
@@ -45,6 +48,10 @@ var faults = api.Faults{
 	{Kind: fault.Invalid, Subject: "xml", Shape: api.Shape{Code: "MalformedXML", Status: http.StatusBadRequest}},
 	{Kind: fault.Invalid, Subject: "uri", Shape: api.Shape{Code: "InvalidURI", Status: http.StatusBadRequest}},
 	{Kind: fault.Invalid, Subject: "acl", Shape: api.Shape{Code: "AccessControlListNotSupported", Status: http.StatusBadRequest}},
+	{Kind: fault.Invalid, Subject: "request", Shape: api.Shape{Code: "InvalidRequest", Status: http.StatusBadRequest}},
+	{Kind: fault.Invalid, Subject: "key length", Shape: api.Shape{Code: "KeyTooLongError", Status: http.StatusBadRequest}},
+	{Kind: fault.Invalid, Subject: "location", Shape: api.Shape{Code: "IllegalLocationConstraintException", Status: http.StatusBadRequest}},
+	{Kind: fault.Invalid, Subject: "storage class", Shape: api.Shape{Code: "InvalidStorageClass", Status: http.StatusBadRequest}},
 	{Kind: fault.Invalid, Shape: api.Shape{Code: "InvalidArgument", Status: http.StatusBadRequest}},
 	{Kind: fault.Unsupported, Subject: "method", Shape: api.Shape{Code: "MethodNotAllowed", Status: http.StatusMethodNotAllowed}},
 	{Kind: fault.Unsupported, Shape: api.Shape{Code: "NotImplemented", Status: http.StatusNotImplemented}},
@@ -63,13 +70,21 @@ type errorBody struct {
 	HostID    string   `xml:"HostId"`
 }
 
+// shapeOf finds a failure's shape. A store's failure has the shape that was found for it.
+func shapeOf(f *fault.Error) api.Shape {
+	if own, ok := errors.AsType[*storeFault](f); ok && f.Subject == "store" {
+		return own.shape
+	}
+	return faults.Shape(f)
+}
+
 // fail writes a failure. Once the answer has begun only the connection is left to break, so that no client takes half an
 // object for a whole one.
 func (s *Service) fail(x *api.Exchange, r *request, err error) {
 	f := fault.Of(err)
-	shape := faults.Shape(f)
-	if own, ok := errors.AsType[*storeFault](err); ok && f.Subject == "store" {
-		shape = api.Shape{Code: own.code, Status: own.status} // the store's own words: PreconditionFailed, InvalidRange
+	shape := shapeOf(f)
+	if f.Kind == fault.Invalid && f.Subject == "signature" && x.Request.URL.Query().Has("X-Amz-Signature") {
+		shape.Code = "AuthorizationQueryParametersError"
 	}
 	if f.Kind == fault.Expired && f.Subject == "signature" && x.Auth != nil && x.Auth.Presigned {
 		shape = api.Shape{Code: "AccessDenied", Status: http.StatusForbidden, Text: "Request has expired"}
@@ -86,8 +101,15 @@ func (s *Service) fail(x *api.Exchange, r *request, err error) {
 	if r != nil {
 		b.Bucket, b.Key = r.bucket, r.key
 	}
-	// What is left of the body is not read: the client may have more of it than anyone wants.
-	x.Writer.Header().Set("Connection", "close")
+	if name, ok := f.Members["BucketName"]; ok {
+		b.Bucket = name // of the copy source, for one
+	}
+	clear(x.Writer.Header())
+	setIDs(x)
+	if x.Request.ContentLength != 0 {
+		// What is left of the body is not read: the client may have more of it than anyone wants.
+		x.Writer.Header().Set("Connection", "close")
+	}
 	writeXML(x, shape.Status, b)
 }
 

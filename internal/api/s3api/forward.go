@@ -2,9 +2,9 @@ package s3api
 
 import (
 	"context"
-	"encoding/xml"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -14,30 +14,90 @@ import (
 	"github.com/podid/podid/internal/objectstore"
 )
 
-// forward sends the request to the store and the answer to the caller.
+// forward sends the request to the store and the answer, the bytes of an object or none, to the caller.
 func forward(ctx context.Context, s *Service, r *request) error {
-	resp, err := s.send(ctx, r)
+	resp, err := s.exchange(ctx, r)
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
-	return s.relay(r, resp)
+	copyHeader(r.x.Writer.Header(), resp.Header)
+	if resp.ContentLength >= 0 && r.x.Writer.Header().Get("Content-Length") == "" && resp.Status != http.StatusNoContent {
+		r.x.Writer.Header().Set("Content-Length", strconv.FormatInt(resp.ContentLength, 10))
+	}
+	r.x.Writer.WriteHeader(resp.Status)
+	if r.http.Method == http.MethodHead {
+		return nil
+	}
+	buffer := s.buffers.Get().(*[copyBuffer]byte)
+	defer s.buffers.Put(buffer)
+	if _, err := io.CopyBuffer(r.x.Writer, resp.Body, buffer[:]); err != nil {
+		return fault.New(fault.Unavailable, "object store", "The object could not be sent to its end").Because(err)
+	}
+	return nil
 }
 
-// forwardRead is forward for an object that may not be there: whether a key exists is told only to those who may list.
-func forwardRead(ctx context.Context, s *Service, r *request) error {
-	resp, err := s.send(ctx, r)
+// copyBuffer is the size of the buffers that objects are copied by, in bytes.
+const copyBuffer = 32 << 10
+
+// forwardDocument is forward for an answer that is a document. It is read to its end and written again: the store names itself
+// in it as owner and endpoint, and may answer 200 with an error.
+func forwardDocument(ctx context.Context, s *Service, r *request) error {
+	resp, err := s.exchange(ctx, r)
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
-	if resp.Status == http.StatusNotFound {
-		list := question{action: "s3:ListBucket", resource: arn.Bucket(r.bucket), bucket: r.found}
-		if err := s.allowed(r, &list); err != nil {
-			return err
-		}
+	if resp.Status != http.StatusOK {
+		copyHeader(r.x.Writer.Header(), resp.Header)
+		return empty(r, resp.Status)
 	}
-	return s.relay(r, resp)
+	scheme := "http"
+	if r.http.TLS != nil {
+		scheme = "https"
+	}
+	location := &url.URL{Scheme: scheme, Host: r.http.Host, Path: "/" + r.bucket + "/" + r.key}
+	document, err := rewrite(resp.Body, canonicalID(r.found.Account), location.String())
+	if err != nil {
+		return s.conceal(r, err)
+	}
+	h := r.x.Writer.Header()
+	copyHeader(h, resp.Header)
+	h.Del("Content-Encoding")
+	h.Set("Content-Type", "application/xml")
+	h.Set("Content-Length", strconv.Itoa(len(document)))
+	r.x.Writer.WriteHeader(http.StatusOK)
+	_, _ = r.x.Writer.Write(document) // the caller is gone: nothing is left to tell
+	return nil
+}
+
+// exchange asks the store. An answer of failure is an error.
+func (s *Service) exchange(ctx context.Context, r *request) (*objectstore.Response, error) {
+	resp, err := s.send(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if resp.Status >= http.StatusMultipleChoices && resp.Status != http.StatusNotModified {
+		defer resp.Body.Close()
+		return nil, s.conceal(r, storeError(resp))
+	}
+	return resp, nil
+}
+
+// conceal tells whether a key exists only to those who may list the bucket. spec: iam-policy.md 11.2
+func (s *Service) conceal(r *request, err error) error {
+	f := fault.Of(err)
+	if f.Kind != fault.NotFound || f.Subject != "key" {
+		return err
+	}
+	b := r.found
+	if r.source != nil {
+		b = r.source.bucket
+	}
+	if refusal := s.allowed(r, &question{action: "s3:ListBucket", resource: arn.Bucket(b.Name), bucket: b}); refusal != nil {
+		return refusal
+	}
+	return err
 }
 
 // send makes the store's request. A declared SHA-256 is signed again, so that the store checks it; every other payload has
@@ -48,12 +108,15 @@ func (s *Service) send(ctx context.Context, r *request) (*objectstore.Response, 
 		out.Header.Set("X-Amz-Copy-Source", objectstore.CopySource(r.source.bucket.Name, r.source.key, ""))
 	}
 	if r.http.Method == http.MethodPut || r.http.Method == http.MethodPost {
-		body, length, err := r.x.Body()
+		body, length, err := s.body(r)
 		if err != nil {
 			return nil, err
 		}
-		if length < 0 {
+		switch limit := r.op.limit(); {
+		case length < 0:
 			return nil, fault.New(fault.Invalid, "length", "You must provide the Content-Length HTTP header.")
+		case length > limit:
+			return nil, tooLarge(limit)
 		}
 		r.x.Record.AdditionalData.BytesIn = length
 		out.ContentLength = length
@@ -69,61 +132,4 @@ func (s *Service) send(ctx context.Context, r *request) (*objectstore.Response, 
 		}
 	}
 	return s.store.Do(ctx, out)
-}
-
-// relay copies the store's answer. An error document is rewritten: its ids and texts are the store's.
-func (s *Service) relay(r *request, resp *objectstore.Response) error {
-	if resp.Status >= http.StatusMultipleChoices && resp.Status != http.StatusNotModified {
-		return storeError(resp)
-	}
-	copyHeader(r.x.Writer.Header(), resp.Header)
-	if resp.ContentLength >= 0 && r.x.Writer.Header().Get("Content-Length") == "" && resp.Status != http.StatusNoContent {
-		r.x.Writer.Header().Set("Content-Length", strconv.FormatInt(resp.ContentLength, 10))
-	}
-	r.x.Writer.WriteHeader(resp.Status)
-	if r.http.Method == http.MethodHead {
-		return nil
-	}
-	if _, err := io.Copy(r.x.Writer, resp.Body); err != nil {
-		return fault.New(fault.Unavailable, "object store", "The object could not be sent to its end").Because(err)
-	}
-	return nil
-}
-
-// storeFault is an error answer of the store, to be answered with its own code and status.
-type storeFault struct {
-	code   string
-	status int
-}
-
-func (e *storeFault) Error() string {
-	return "the store answered " + strconv.Itoa(e.status) + " " + e.code
-}
-
-// storeError reads an error answer. A refusal of our own key is our failure, not the caller's.
-func storeError(resp *objectstore.Response) error {
-	var doc struct {
-		Code    string `xml:"Code"`
-		Message string `xml:"Message"`
-	}
-	_ = xml.NewDecoder(io.LimitReader(resp.Body, 64<<10)).Decode(&doc) // a HEAD answer has no document
-	cause := &storeFault{code: doc.Code, status: resp.Status}
-	if doc.Message == "" {
-		doc.Message = http.StatusText(resp.Status)
-	}
-	switch resp.Status {
-	case http.StatusNotFound:
-		switch doc.Code {
-		case "", "NoSuchKey":
-			return fault.New(fault.NotFound, "key", "The specified key does not exist.").Because(cause)
-		case "NoSuchBucket":
-			return fault.New(fault.Unavailable, "object store", "The object store has lost the bucket").Because(cause)
-		}
-	case http.StatusForbidden, http.StatusUnauthorized:
-		return fault.New(fault.Internal, "object store", "We encountered an internal error. Please try again.").Because(cause)
-	}
-	if resp.Status >= http.StatusInternalServerError && resp.Status != http.StatusNotImplemented {
-		return fault.New(fault.Unavailable, "object store", "The object store does not answer. Please try again.").Because(cause)
-	}
-	return fault.New(fault.Conflict, "store", "%s", doc.Message).Because(cause)
 }

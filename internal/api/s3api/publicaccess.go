@@ -28,7 +28,7 @@ func getPublicAccessBlock(_ context.Context, _ *Service, r *request) error {
 }
 
 func putPublicAccessBlock(ctx context.Context, s *Service, r *request) error {
-	body, err := r.document(maxDocument)
+	body, err := s.document(r)
 	if err != nil {
 		return err
 	}
@@ -44,4 +44,11 @@ func putPublicAccessBlock(ctx context.Context, s *Service, r *request) error {
 		return err
 	}
 	return empty(r, http.StatusOK)
+}
+
+func deletePublicAccessBlock(ctx context.Context, s *Service, r *request) error {
+	if err := s.buckets.PutPublicAccessBlock(ctx, r.bucket, bucket.PublicAccessBlock{}); err != nil {
+		return err
+	}
+	return empty(r, http.StatusNoContent)
 }
