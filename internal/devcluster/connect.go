@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"strings"
 	"sync"
 	"time"
@@ -47,7 +48,7 @@ func (c *Cluster) podid(p aws.CredentialsProvider) *client.Client {
 const (
 	retryFirst = 50 * time.Millisecond
 	retryMost  = 2 * time.Second
-	watchWait  = 20 * time.Second
+	watchWait  = 5 * time.Second // and so often the agent is looked at
 )
 
 // follow connects the cluster and keeps reporting what is true, until ctx ends. It never gives up: a cluster that was
@@ -183,8 +184,8 @@ func (t token) GetIdentityToken() ([]byte, error) {
 	return []byte(text), err
 }
 
-// report tells what is true whenever something else is wanted, as the operator: with a role that the operator's own token
-// opened.
+// report tells what is true whenever that or what is wanted changes, as the operator: with a role that the operator's own
+// token opened.
 func (c *Cluster) report(ctx context.Context) error {
 	operator := aws.NewCredentialsCache(stscreds.NewWebIdentityRoleProvider(
 		sts.NewFromConfig(c.config(aws.AnonymousCredentials{})), "arn:aws:iam::"+c.Account+":role/"+c.operatorRole(),
@@ -194,18 +195,21 @@ func (c *Cluster) report(ctx context.Context) error {
 		}}))
 	api := c.podid(operator)
 	var seen int64
+	var told client.Report
 	for {
 		wanted, err := api.WatchCluster(ctx, c.Name, seen, watchWait)
 		if err != nil {
 			return err
 		}
-		if wanted.Revision == seen {
+		seen = wanted.Revision
+		now := c.state(wanted, c.AgentAnswers(ctx))
+		if reflect.DeepEqual(now, told) {
 			continue
 		}
-		if err := api.PutClusterReport(ctx, c.Name, c.state(wanted, c.AgentAnswers(ctx))); err != nil {
+		if err := api.PutClusterReport(ctx, c.Name, now); err != nil {
 			return err
 		}
-		seen = wanted.Revision
+		told = now
 	}
 }
 

@@ -148,6 +148,9 @@ func (c *Config) run(ctx context.Context, l net.Listener, tlsConfig *tls.Config,
 		if err := buckets.Reconcile(ctx); err != nil {
 			return fmt.Errorf("reconcile the buckets with the object store: %w", err)
 		}
+		if err := clusters.Reconcile(ctx); err != nil {
+			return fmt.Errorf("finish the deletions of clusters: %w", err)
+		}
 		if c.Ready != nil {
 			c.Ready(Started{Endpoint: c.endpoint(l, tlsConfig), CABundle: bundle, Administrators: keys})
 		}
