@@ -55,6 +55,8 @@ func (c *condition) holds(ctx *Context) bool {
 		return c.null(present)
 	case !present && c.operator.ifExists:
 		return true
+	case c.operator.ifExists && len(c.operands) == 0:
+		return false // of either polarity. spec: iam-policy.md 5.3
 	case c.operator.set == forAllValues:
 		if len(c.operands) == 0 {
 			return !present
