@@ -31,7 +31,7 @@ var layers = []layer{
 	{"cmd/podid-agent", "agent", "a main is ten lines"},
 	{"cmd/podid-operator", "kube/inject kube/reconcile kube/publish", "a main is ten lines"},
 
-	{"cli", "server agent devcluster client api secretfile", "the verbs are wiring and clients; what they need from the domain they ask for over the API; only the offline policy verbs call the evaluator"},
+	{"cli", "server agent devcluster client api policy/cases policy secretfile arn", "the verbs are wiring and clients; what they need from the domain they ask for over the API; only the offline policy verbs call the evaluator"},
 	{
 		"server/servertest", "server agent devcluster api oidc cluster authz iam bucket objectstore policy credential store/storetest store arn fault",
 		"test support: a control plane in one call",
@@ -52,6 +52,7 @@ var layers = []layer{
 	{"api/iamapi", "api oidc authz iam policy store arn fault", siblings},
 	{"api/s3api", "api api/sigv4 authz bucket objectstore policy store arn fault", siblings},
 	{"api/podidapi", "api client oidc cluster authz iam bucket policy credential store arn fault", siblings},
+	{"api/apitest", "api authz iam credential store/storetest store", "test support: the control plane that a service's tests run in"},
 	{"api", "api/sigv4 authz policy credential arn fault", "the pipeline is the same for every service and knows none of them; of policy only the request's Context"},
 	{"api/sigv4", "fault", "proves a signature; the caller brings the secret, so it knows neither users nor sessions"},
 	{"cluster", "oidc policy store arn fault", domain},

@@ -3,33 +3,24 @@ package iamapi_test
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	sdk "github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
-	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/podid/podid/internal/api"
+	"github.com/podid/podid/internal/api/apitest"
 	"github.com/podid/podid/internal/api/iamapi"
 	"github.com/podid/podid/internal/api/stsapi"
-	"github.com/podid/podid/internal/authz"
-	"github.com/podid/podid/internal/credential"
 	"github.com/podid/podid/internal/fault"
 	"github.com/podid/podid/internal/iam"
 	"github.com/podid/podid/internal/oidc"
-	"github.com/podid/podid/internal/store/storetest"
 )
 
 const (
@@ -43,38 +34,17 @@ const (
 
 // world is a control plane with IAM and STS, one account, and its administrator as an SDK client.
 type world struct {
-	iam   *iam.Directory
+	*apitest.Plane
 	url   string
 	admin *sdk.Client
-
-	mu      sync.Mutex
-	records []*api.Record
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	db := storetest.New(t, slices.Concat(iam.Schema(), credential.Schema())...)
-	directory, err := iam.New(iam.Config{DB: db})
-	must(t, err)
-	ring, err := credential.NewRing(credential.RingConfig{DB: db})
-	must(t, err)
-	authorizer, err := authz.New(authz.Config{IAM: directory, Ring: ring, Now: time.Now})
-	must(t, err)
-	iamService := iamapi.New(iamapi.Config{IAM: directory})
-	stsService := stsapi.New(stsapi.Config{IAM: directory, Authorizer: authorizer, Ring: ring, Keys: noKeys})
-	w := &world{iam: directory}
-	server := httptest.NewServer(api.NewFront(api.FrontConfig{
-		Region: "eu-central-1", Authorizer: authorizer, Services: []api.Service{iamService, stsService}, Now: time.Now,
-		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), Strict: true,
-		Emit: func(r *api.Record) {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			w.records = append(w.records, r)
-		},
-	}))
-	t.Cleanup(server.Close)
-	w.url = server.URL
-	key, err := directory.Bootstrap(t.Context(), account, "cluster")
+	w := &world{Plane: apitest.New(t)}
+	w.url = w.Serve(t, "eu-central-1", nil, iamapi.New(iamapi.Config{IAM: w.IAM}),
+		stsapi.New(stsapi.Config{IAM: w.IAM, Authorizer: w.Authorizer, Ring: w.Ring, Keys: noKeys}))
+	key, err := w.IAM.Bootstrap(t.Context(), account, "cluster")
 	must(t, err)
 	w.admin = w.client(key.ID, key.Secret)
 	return w
@@ -94,18 +64,12 @@ func (w *world) client(id, secret string) *sdk.Client {
 // user makes a user with one inline policy and returns a client that signs as it.
 func (w *world) user(t *testing.T, name, statement string) *sdk.Client {
 	t.Helper()
-	_, err := w.iam.CreateUser(t.Context(), iam.User{Account: account, Name: name})
+	_, err := w.IAM.CreateUser(t.Context(), iam.User{Account: account, Name: name})
 	must(t, err)
-	must(t, w.iam.PutUserPolicy(t.Context(), account, name, "p", `{"Version":"2012-10-17","Statement":`+statement+`}`))
-	key, err := w.iam.CreateAccessKey(t.Context(), account, name)
+	must(t, w.IAM.PutUserPolicy(t.Context(), account, name, "p", `{"Version":"2012-10-17","Statement":`+statement+`}`))
+	key, err := w.IAM.CreateAccessKey(t.Context(), account, name)
 	must(t, err)
 	return w.client(key.ID, key.Secret)
-}
-
-func (w *world) last() *api.Record {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.records[len(w.records)-1]
 }
 
 func must(t *testing.T, err error) {
@@ -118,16 +82,8 @@ func must(t *testing.T, err error) {
 // refused asserts code, status and, when it is not empty, the text of an error.
 func refused(t *testing.T, err error, code string, status int, text string) {
 	t.Helper()
-	failure, ok := errors.AsType[smithy.APIError](err)
-	if !ok {
-		t.Fatalf("got %v, want %s", err, code)
-	}
-	response, _ := errors.AsType[*awshttp.ResponseError](err)
-	if failure.ErrorCode() != code || response == nil || response.HTTPStatusCode() != status || text != "" && failure.ErrorMessage() != text {
-		t.Fatalf("got  %v\nwant %s %d: %s", err, code, status, text)
-	}
-	if response.ServiceRequestID() == "" {
-		t.Error("the answer has no request id")
+	if got := apitest.Refused(t, err, code, status); text != "" && got != text {
+		t.Fatalf("got  %s\nwant %s", got, text)
 	}
 }
 
@@ -162,7 +118,7 @@ func TestRole(t *testing.T) {
 	_, err = w.admin.CreateRole(ctx, &sdk.CreateRoleInput{RoleName: aws.String("APP"), AssumeRolePolicyDocument: aws.String(trustEKS)})
 	refused(t, err, "EntityAlreadyExists", http.StatusConflict, "Role with name APP already exists.")
 	typed[*types.EntityAlreadyExistsException](t, err)
-	if rec := w.last(); rec.EventName != "CreateRole" || rec.EventSource != "iam.amazonaws.com" || rec.ErrorCode != "EntityAlreadyExists" ||
+	if rec := w.Last(); rec.EventName != "CreateRole" || rec.EventSource != "iam.amazonaws.com" || rec.ErrorCode != "EntityAlreadyExists" ||
 		rec.UserIdentity.UserName != iam.Administrator || rec.AdditionalData.Status != http.StatusConflict || rec.ReadOnly {
 		t.Errorf("the record is %+v", rec)
 	}
@@ -271,7 +227,7 @@ func TestUserAndAccessKeys(t *testing.T) {
 	must(t, err)
 	key, err := w.admin.CreateAccessKey(ctx, &sdk.CreateAccessKeyInput{UserName: aws.String("ada")})
 	must(t, err)
-	if rec := w.last(); strings.Contains(cmp.Diff(nil, rec.ResponseElements), *key.AccessKey.SecretAccessKey) {
+	if rec := w.Last(); strings.Contains(cmp.Diff(nil, rec.ResponseElements), *key.AccessKey.SecretAccessKey) {
 		t.Error("the record holds the secret")
 	}
 	ada := w.client(*key.AccessKey.AccessKeyId, *key.AccessKey.SecretAccessKey)
@@ -319,7 +275,7 @@ func TestUserAndAccessKeys(t *testing.T) {
 		must(t, call())
 	}
 
-	root, err := w.iam.CreateAccessKey(ctx, account, "")
+	root, err := w.IAM.CreateAccessKey(ctx, account, "")
 	must(t, err)
 	got, err := w.client(root.ID, root.Secret).GetUser(ctx, &sdk.GetUserInput{})
 	must(t, err)

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts/types"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/podid/podid/internal/api/apitest"
 	"github.com/podid/podid/internal/iam"
 )
 
@@ -38,7 +39,7 @@ func TestAssumeRole(t *testing.T) {
 	if int(*out.SessionTokenSize) != len(*out.Credentials.SessionToken) || *out.SessionTokenUtilization < 1 {
 		t.Errorf("the token has size %d, %d percent", *out.SessionTokenSize, *out.SessionTokenUtilization)
 	}
-	rec := w.last()
+	rec := w.Last()
 	if rec.EventName != "AssumeRole" || rec.AdditionalData.Credential != sessionARN || len(rec.Resources) != 1 || rec.Resources[0].ARN != roleARN {
 		t.Errorf("the record is %+v", rec)
 	}
@@ -56,12 +57,12 @@ func TestAssumeRole(t *testing.T) {
 	_, err = w.session(out.Credentials).AssumeRole(ctx, &sdk.AssumeRoleInput{
 		RoleArn: aws.String(roleARN), RoleSessionName: aws.String("s2"), DurationSeconds: aws.Int32(900),
 	})
-	refused(t, err, "AccessDenied", http.StatusForbidden) // the role's own policies do not let it
-	must(t, w.iam.PutRolePolicy(ctx, account, "App", "p", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"sts:*","Resource":"*"}}`))
+	apitest.Refused(t, err, "AccessDenied", http.StatusForbidden) // the role's own policies do not let it
+	must(t, w.IAM.PutRolePolicy(ctx, account, "App", "p", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"sts:*","Resource":"*"}}`))
 	_, err = w.session(out.Credentials).AssumeRole(ctx, &sdk.AssumeRoleInput{
 		RoleArn: aws.String(roleARN), RoleSessionName: aws.String("s2"), DurationSeconds: aws.Int32(3601),
 	})
-	if text := refused(t, err, "ValidationError", http.StatusBadRequest); !strings.Contains(text, "role chaining") {
+	if text := apitest.Refused(t, err, "ValidationError", http.StatusBadRequest); !strings.Contains(text, "role chaining") {
 		t.Errorf("refused with %s", text)
 	}
 	chained, err := w.session(out.Credentials).AssumeRole(ctx, &sdk.AssumeRoleInput{RoleArn: aws.String(roleARN), RoleSessionName: aws.String("s2")})
@@ -115,24 +116,24 @@ func TestAssumeRoleRefuses(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := w.admin.AssumeRole(ctx, tt.in)
-			if text := refused(t, err, tt.code, tt.status); !strings.Contains(text, tt.text) {
+			if text := apitest.Refused(t, err, tt.code, tt.status); !strings.Contains(text, tt.text) {
 				t.Errorf("refused with %s\nwant %s", text, tt.text)
 			}
-			if rec := w.last(); rec.ErrorCode != tt.code || rec.AdditionalData.Credential != "" {
+			if rec := w.Last(); rec.ErrorCode != tt.code || rec.AdditionalData.Credential != "" {
 				t.Errorf("the record is %+v", rec)
 			}
 		})
 	}
 	_, err := w.admin.AssumeRole(ctx, in(func(i *sdk.AssumeRoleInput) { i.RoleArn = &closed }))
-	there := refused(t, err, "AccessDenied", http.StatusForbidden)
+	there := apitest.Refused(t, err, "AccessDenied", http.StatusForbidden)
 	_, err = w.admin.AssumeRole(ctx, in(func(i *sdk.AssumeRoleInput) { i.RoleArn = &ghost }))
-	if diff := cmp.Diff(strings.ReplaceAll(there, closed, ghost), refused(t, err, "AccessDenied", http.StatusForbidden)); diff != "" {
+	if diff := cmp.Diff(strings.ReplaceAll(there, closed, ghost), apitest.Refused(t, err, "AccessDenied", http.StatusForbidden)); diff != "" {
 		t.Errorf("a role that is there and one that is not are refused differently: %s", diff)
 	}
-	root, err := w.iam.CreateAccessKey(ctx, account, "")
+	root, err := w.IAM.CreateAccessKey(ctx, account, "")
 	must(t, err)
 	_, err = w.client(root.ID, root.Secret, "").AssumeRole(ctx, in(func(*sdk.AssumeRoleInput) {}))
-	if text := refused(t, err, "AccessDenied", http.StatusForbidden); text != "Roles may not be assumed by root accounts." {
+	if text := apitest.Refused(t, err, "AccessDenied", http.StatusForbidden); text != "Roles may not be assumed by root accounts." {
 		t.Errorf("refused with %s", text)
 	}
 }
@@ -140,10 +141,10 @@ func TestAssumeRoleRefuses(t *testing.T) {
 func TestGetCallerIdentityNeedsNoPermission(t *testing.T) {
 	t.Parallel()
 	w, ctx := newWorld(t), t.Context()
-	u, err := w.iam.CreateUser(ctx, iam.User{Account: account, Name: "ada"})
+	u, err := w.IAM.CreateUser(ctx, iam.User{Account: account, Name: "ada"})
 	must(t, err)
-	must(t, w.iam.PutUserPolicy(ctx, account, "ada", "none", `{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}`))
-	key, err := w.iam.CreateAccessKey(ctx, account, "ada")
+	must(t, w.IAM.PutUserPolicy(ctx, account, "ada", "none", `{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}`))
+	key, err := w.IAM.CreateAccessKey(ctx, account, "ada")
 	must(t, err)
 	me, err := w.client(key.ID, key.Secret, "").GetCallerIdentity(ctx, &sdk.GetCallerIdentityInput{})
 	must(t, err)
@@ -151,13 +152,13 @@ func TestGetCallerIdentityNeedsNoPermission(t *testing.T) {
 		t.Errorf("the caller is %s, %s, %s", *me.Arn, *me.UserId, *me.Account)
 	}
 	_, err = w.client(key.ID, key.Secret, "").GetAccessKeyInfo(ctx, &sdk.GetAccessKeyInfoInput{AccessKeyId: &key.ID})
-	refused(t, err, "AccessDenied", http.StatusForbidden)
+	apitest.Refused(t, err, "AccessDenied", http.StatusForbidden)
 	_, err = w.client(key.ID, key.Secret+"x", "").GetCallerIdentity(ctx, &sdk.GetCallerIdentityInput{})
-	refused(t, err, "SignatureDoesNotMatch", http.StatusForbidden)
+	apitest.Refused(t, err, "SignatureDoesNotMatch", http.StatusForbidden)
 	_, err = w.client(key.ID, key.Secret, "token").GetCallerIdentity(ctx, &sdk.GetCallerIdentityInput{})
-	refused(t, err, "InvalidClientTokenId", http.StatusForbidden)
+	apitest.Refused(t, err, "InvalidClientTokenId", http.StatusForbidden)
 	_, err = w.with(aws.AnonymousCredentials{}).GetCallerIdentity(ctx, &sdk.GetCallerIdentityInput{})
-	refused(t, err, "MissingAuthenticationToken", http.StatusForbidden)
+	apitest.Refused(t, err, "MissingAuthenticationToken", http.StatusForbidden)
 
 	info, err := w.admin.GetAccessKeyInfo(ctx, &sdk.GetAccessKeyInfoInput{AccessKeyId: &key.ID})
 	must(t, err)
@@ -165,9 +166,9 @@ func TestGetCallerIdentityNeedsNoPermission(t *testing.T) {
 		t.Errorf("the key is %s's", *info.Account)
 	}
 	_, err = w.admin.GetAccessKeyInfo(ctx, &sdk.GetAccessKeyInfoInput{AccessKeyId: aws.String("AKIAAAAAAAAAAAAAAAAA")})
-	refused(t, err, "ValidationError", http.StatusBadRequest)
+	apitest.Refused(t, err, "ValidationError", http.StatusBadRequest)
 	_, err = w.admin.GetAccessKeyInfo(ctx, &sdk.GetAccessKeyInfoInput{AccessKeyId: aws.String("AKIA-AAAAAAAAAAAAAAA")})
-	refused(t, err, "ValidationError", http.StatusBadRequest)
+	apitest.Refused(t, err, "ValidationError", http.StatusBadRequest)
 }
 
 // TestRecreatedUser holds that a trust policy means the user who was there when it was written, whoever has the name now.
@@ -175,9 +176,9 @@ func TestRecreatedUser(t *testing.T) {
 	t.Parallel()
 	w, ctx := newWorld(t), t.Context()
 	ada := func() (*sdk.Client, string) {
-		u, err := w.iam.CreateUser(ctx, iam.User{Account: account, Name: "ada"})
+		u, err := w.IAM.CreateUser(ctx, iam.User{Account: account, Name: "ada"})
 		must(t, err)
-		key, err := w.iam.CreateAccessKey(ctx, account, "ada")
+		key, err := w.IAM.CreateAccessKey(ctx, account, "ada")
 		must(t, err)
 		return w.client(key.ID, key.Secret, ""), u.ARN()
 	}
@@ -187,11 +188,11 @@ func TestRecreatedUser(t *testing.T) {
 	_, err := client.AssumeRole(ctx, in)
 	must(t, err)
 
-	keys, err := w.iam.AccessKeys(account, "ada")
+	keys, err := w.IAM.AccessKeys(account, "ada")
 	must(t, err)
-	must(t, w.iam.DeleteAccessKey(ctx, account, "ada", keys[0].ID))
-	must(t, w.iam.DeleteUser(ctx, account, "ada"))
+	must(t, w.IAM.DeleteAccessKey(ctx, account, "ada", keys[0].ID))
+	must(t, w.IAM.DeleteUser(ctx, account, "ada"))
 	client, _ = ada()
 	_, err = client.AssumeRole(ctx, in)
-	refused(t, err, "AccessDenied", http.StatusForbidden)
+	apitest.Refused(t, err, "AccessDenied", http.StatusForbidden)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/podid/podid/internal/api"
+	"github.com/podid/podid/internal/api/apitest"
 	"github.com/podid/podid/internal/credential"
 	"github.com/podid/podid/internal/fault"
 	"github.com/podid/podid/internal/oidc"
@@ -48,10 +49,10 @@ func TestAssumeRoleWithWebIdentity(t *testing.T) {
 		t.Errorf("the session is %s", *me.Arn)
 	}
 	pod := &credential.Pod{Namespace: "shop", ServiceAccount: "cart", PodName: "cart-1", PodUID: "u2", Node: "node-1"}
-	if diff := cmp.Diff(pod, w.last().AdditionalData.Pod); diff != "" {
+	if diff := cmp.Diff(pod, w.Last().AdditionalData.Pod); diff != "" {
 		t.Errorf("the session's own calls do not tell the pod: %s", diff)
 	}
-	rec := w.records[0]
+	rec := w.Records()[0]
 	if diff := cmp.Diff(pod, rec.AdditionalData.Pod); diff != "" {
 		t.Error(diff)
 	}
@@ -83,12 +84,12 @@ func TestWebIdentityTagsAndSourceIdentity(t *testing.T) {
 	if *out.SourceIdentity != "ada" {
 		t.Errorf("the source identity is %s", *out.SourceIdentity)
 	}
-	if pod := w.last().AdditionalData.Pod; pod != nil {
+	if pod := w.Last().AdditionalData.Pod; pod != nil {
 		t.Errorf("a token that is no service account's has the pod %+v", pod)
 	}
 	for _, roleARN := range []string{narrow, untagged} {
 		_, err = w.assume(t, roleARN, token)
-		refused(t, err, "AccessDenied", http.StatusForbidden)
+		apitest.Refused(t, err, "AccessDenied", http.StatusForbidden)
 	}
 }
 
@@ -102,7 +103,7 @@ func TestAuthorizedPartyIsTheAudience(t *testing.T) {
 	})
 	must(t, err)
 	_, err = w.assume(t, byAudience, token)
-	refused(t, err, "AccessDenied", http.StatusForbidden)
+	apitest.Refused(t, err, "AccessDenied", http.StatusForbidden)
 	_, err = w.assume(t, byParty, token)
 	must(t, err)
 }
@@ -169,10 +170,10 @@ func TestWebIdentityRefuses(t *testing.T) {
 			if tt.code == "AccessDenied" {
 				status = http.StatusForbidden
 			}
-			if text := refused(t, err, tt.code, status); !strings.HasPrefix(text, tt.text) {
+			if text := apitest.Refused(t, err, tt.code, status); !strings.HasPrefix(text, tt.text) {
 				t.Errorf("refused with %s\nwant %s", text, tt.text)
 			}
-			rec := w.last()
+			rec := w.Last()
 			if rec.ErrorCode != tt.code || rec.AdditionalData.Credential != "" {
 				t.Errorf("the record is %+v", rec)
 			}
@@ -191,9 +192,9 @@ func TestRolesCannotBeProbed(t *testing.T) {
 	gone := strings.Replace(there, "role/there", "role/ghost", 1)
 	token := w.token(t, func(r *oidc.ServiceAccountToken) { r.Kubernetes.Namespace = "other" })
 	_, err := w.assume(t, there, token)
-	first := refused(t, err, "AccessDenied", http.StatusForbidden)
+	first := apitest.Refused(t, err, "AccessDenied", http.StatusForbidden)
 	_, err = w.assume(t, gone, token)
-	second := refused(t, err, "AccessDenied", http.StatusForbidden)
+	second := apitest.Refused(t, err, "AccessDenied", http.StatusForbidden)
 	if diff := cmp.Diff(strings.Replace(first, there, gone, 1), second); diff != "" {
 		t.Error(diff)
 	}
@@ -205,13 +206,13 @@ func TestKeysThatCannotBeHad(t *testing.T) {
 	roleARN, token := w.role(t, "App", irsa(cart)), w.token(t, nil)
 	w.keys = func(string) (*oidc.KeySet, error) { return nil, fault.New(fault.Unavailable, "provider", "timeout") }
 	_, err := w.assume(t, roleARN, token)
-	refused(t, err, "IDPCommunicationError", http.StatusBadRequest)
+	apitest.Refused(t, err, "IDPCommunicationError", http.StatusBadRequest)
 	if _, ok := errors.AsType[*types.IDPCommunicationErrorException](err); !ok {
 		t.Errorf("%v is not the SDK's own type", err)
 	}
 	w.keys = func(string) (*oidc.KeySet, error) { return nil, fault.New(fault.NotFound, "provider", "no keys") }
 	_, err = w.assume(t, roleARN, token)
-	refused(t, err, "InvalidIdentityToken", http.StatusBadRequest)
+	apitest.Refused(t, err, "InvalidIdentityToken", http.StatusBadRequest)
 	if _, ok := errors.AsType[*types.InvalidIdentityTokenException](err); !ok {
 		t.Errorf("%v is not the SDK's own type", err)
 	}

@@ -2,30 +2,20 @@ package stsapi_test
 
 import (
 	"context"
-	"errors"
-	"log/slog"
-	"net/http/httptest"
-	"slices"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	sdk "github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/aws-sdk-go-v2/service/sts/types"
-	"github.com/aws/smithy-go"
 
-	"github.com/podid/podid/internal/api"
+	"github.com/podid/podid/internal/api/apitest"
 	"github.com/podid/podid/internal/api/stsapi"
-	"github.com/podid/podid/internal/authz"
-	"github.com/podid/podid/internal/credential"
 	"github.com/podid/podid/internal/fault"
 	"github.com/podid/podid/internal/iam"
 	"github.com/podid/podid/internal/oidc"
 	"github.com/podid/podid/internal/policy"
-	"github.com/podid/podid/internal/store/storetest"
 )
 
 const (
@@ -37,53 +27,32 @@ const (
 
 // world is a control plane with STS and one account whose OIDC provider is a cluster's issuer.
 type world struct {
-	iam    *iam.Directory
+	*apitest.Plane
 	signer *oidc.Signer
 	keys   func(issuer string) (*oidc.KeySet, error)
 	url    string
 	admin  *sdk.Client
-
-	mu      sync.Mutex
-	records []*api.Record
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	db := storetest.New(t, slices.Concat(iam.Schema(), credential.Schema())...)
-	directory, err := iam.New(iam.Config{DB: db})
-	must(t, err)
-	ring, err := credential.NewRing(credential.RingConfig{DB: db})
-	must(t, err)
-	authorizer, err := authz.New(authz.Config{IAM: directory, Ring: ring, Now: time.Now})
-	must(t, err)
 	signer, err := oidc.NewSigner("ES256")
 	must(t, err)
-	w := &world{iam: directory, signer: signer}
+	w := &world{Plane: apitest.New(t), signer: signer}
 	w.keys = func(string) (*oidc.KeySet, error) { return signer.KeySet(), nil }
-	service := stsapi.New(stsapi.Config{
-		IAM: directory, Authorizer: authorizer, Ring: ring,
+	w.url = w.Serve(t, "eu-central-1", nil, stsapi.New(stsapi.Config{
+		IAM: w.IAM, Authorizer: w.Authorizer, Ring: w.Ring,
 		Keys: func(_ context.Context, owner, from string) (*oidc.KeySet, error) {
 			if owner != account || from != issuer {
 				return nil, fault.New(fault.NotFound, "issuer", "no such issuer")
 			}
 			return w.keys(from)
 		},
-	})
-	server := httptest.NewServer(api.NewFront(api.FrontConfig{
-		Region: "eu-central-1", Authorizer: authorizer, Services: []api.Service{service}, Now: time.Now,
-		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), Strict: true,
-		Emit: func(r *api.Record) {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			w.records = append(w.records, r)
-		},
 	}))
-	t.Cleanup(server.Close)
-	w.url = server.URL
-	key, err := directory.Bootstrap(t.Context(), account, "cluster")
+	key, err := w.IAM.Bootstrap(t.Context(), account, "cluster")
 	must(t, err)
 	w.admin = w.client(key.ID, key.Secret, "")
-	_, err = directory.CreateProvider(t.Context(), iam.Provider{Account: account, Host: host, ClientIDs: []string{"sts.amazonaws.com"}})
+	_, err = w.IAM.CreateProvider(t.Context(), iam.Provider{Account: account, Host: host, ClientIDs: []string{"sts.amazonaws.com"}})
 	must(t, err)
 	return w
 }
@@ -103,7 +72,7 @@ func (w *world) session(c *types.Credentials) *sdk.Client {
 
 func (w *world) role(t *testing.T, name, trust string) string {
 	t.Helper()
-	r, err := w.iam.CreateRole(t.Context(), iam.Role{Account: account, Name: name, Trust: policy.NewSource(
+	r, err := w.IAM.CreateRole(t.Context(), iam.Role{Account: account, Name: name, Trust: policy.NewSource(
 		`{"Version":"2012-10-17","Statement":[` + trust + `]}`)})
 	must(t, err)
 	return r.ARN()
@@ -133,29 +102,9 @@ func (w *world) token(t *testing.T, change func(*oidc.ServiceAccountToken)) stri
 	return token
 }
 
-func (w *world) last() *api.Record {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.records[len(w.records)-1]
-}
-
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// refused asserts code and status of an error and returns its text.
-func refused(t *testing.T, err error, code string, status int) string {
-	t.Helper()
-	failure, ok := errors.AsType[smithy.APIError](err)
-	if !ok {
-		t.Fatalf("got %v, want %s", err, code)
-	}
-	response, _ := errors.AsType[*awshttp.ResponseError](err)
-	if failure.ErrorCode() != code || response == nil || response.HTTPStatusCode() != status {
-		t.Fatalf("got  %v\nwant %s %d", err, code, status)
-	}
-	return failure.ErrorMessage()
 }
