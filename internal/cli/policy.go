@@ -24,8 +24,9 @@ const errNo = exitCode(exitNo)
 
 func policyCommand(p *Process) *cobra.Command {
 	c := &cobra.Command{
-		Use:   "policy",
-		Short: "Test, explain and tidy IAM policies, offline",
+		Use:     "policy",
+		Short:   "Test, explain and tidy IAM policies, offline",
+		Example: "  podid policy test cases.jsonl",
 		Long: "Test, explain and tidy IAM policies with the engine that decides for podid. Nothing here talks to a control plane:\n" +
 			"the policies are files, and - is standard input.\n\n" +
 			"Exit codes: 0 yes, 1 no (a case fails, the request is denied, there are findings, the documents differ), 2 an error.",

@@ -2,11 +2,13 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
 )
 
 var ours = Profile{
@@ -101,5 +103,29 @@ func TestWriteProfiles_followsALink(t *testing.T) {
 	}
 	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 {
 		t.Errorf("the link was replaced by a file (%v)", err)
+	}
+}
+
+func TestWriteProfiles_atTheSameTime(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "aws", "config")
+	var g errgroup.Group
+	const writers = 8
+	for i := range writers {
+		g.Go(func() error {
+			p := ours
+			p.Name = fmt.Sprintf("podid-%d", i)
+			return writeProfiles(file, fmt.Sprintf("/data%d", i), []Profile{p})
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := len(sections(string(text))); got != writers {
+		t.Errorf("got %d sections, want %d:\n%s", got, writers, text)
 	}
 }
