@@ -279,7 +279,7 @@ func TestAttachedQuota(t *testing.T) {
 	t.Parallel()
 	d := directory(t)
 	role(t, d, "r")
-	for _, name := range strings.Fields("a b c d e f g h i j") {
+	for name := range strings.FieldsSeq("a b c d e f g h i j") {
 		is(t, d.AttachRolePolicy(t.Context(), account, "r", managed(t, d, name).ARN()), 0, "", "")
 	}
 	err := d.AttachRolePolicy(t.Context(), account, "r", managed(t, d, "k").ARN())
