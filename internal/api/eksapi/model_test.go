@@ -70,7 +70,7 @@ var shapes = []struct {
 }
 
 // TestStructsAreTheModel holds what the codec relies on: a member's name is its Go field's with a lower first letter, and labels and
-// query parameters are called as members are, ignoring case.
+// query parameters are called as members are.
 func TestStructsAreTheModel(t *testing.T) {
 	t.Parallel()
 	for _, s := range shapes {
@@ -90,7 +90,7 @@ func TestStructsAreTheModel(t *testing.T) {
 					t.Errorf("%s: the label %s is not in %s", name, member, http.URI)
 				}
 			}
-			if q, ok := smithy.SchemaTrait[*traits.HTTPQuery](schema); ok && !strings.EqualFold(q.Name, member) {
+			if q, ok := smithy.SchemaTrait[*traits.HTTPQuery](schema); ok && q.Name != member {
 				t.Errorf("%s: the query parameter %s is the member %s", name, q.Name, member)
 			}
 		}

@@ -1,0 +1,7 @@
+package eksapi
+
+// What the walk over the errors reads.
+var (
+	Faults   = faults
+	Modelled = modelled
+)
