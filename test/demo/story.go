@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -99,6 +100,7 @@ func (d *demo) accounts(ctx context.Context) (string, error) {
 		}
 		lines = append(lines, *who.Arn)
 	}
+	slices.Sort(lines)
 	return strings.Join(lines, "\n"), nil
 }
 
