@@ -57,13 +57,15 @@ func (q *question) flags(c *cobra.Command) {
 	f.StringArrayVar(&q.context, "context", nil, "condition key, KEY=VALUE[,VALUE] (repeatable)")
 	f.StringVar(&q.contextFile, "context-file", "", "JSON object of condition key to list of values")
 	f.BoolVar(&q.asJSON, "json", false, "print JSON")
-	c.MarkFlagsMutuallyExclusive("resource-policy", "trust")
 }
 
 // ask reads the files and puts the question together.
 func (q *question) ask(p *Process) (*policy.Request, *policy.Set, error) {
 	if q.principal == "" || q.action == "" {
 		return nil, nil, errors.New("--principal and --action are needed")
+	}
+	if q.resourcePolicy != "" && q.trust != "" {
+		return nil, nil, errors.New("--resource-policy and --trust exclude each other: a role has no other resource policy than its trust policy")
 	}
 	caller, err := q.caller()
 	if err != nil {
