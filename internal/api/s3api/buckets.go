@@ -154,6 +154,9 @@ func putBucketPolicy(ctx context.Context, s *Service, r *request) error {
 }
 
 func getBucketPolicy(_ context.Context, s *Service, r *request) error {
+	if err := r.ownAccount(); err != nil {
+		return err
+	}
 	if r.found.Policy == nil {
 		return fault.New(fault.NotFound, "policy", "The bucket policy does not exist")
 	}
