@@ -71,7 +71,7 @@ func outsider(p reference.Principal) bool {
 var awsNames = []string{
 	"*", home, other, "arn:aws:iam::111122223333:root", "arn:aws:iam::444455556666:root",
 	"arn:aws:iam::111122223333:user/ann", "arn:aws:iam::444455556666:user/ops/bob", "arn:aws:iam::111122223333:role/app",
-	"arn:aws:iam::111122223333:role/team/ci", "arn:aws:iam::444455556666:role/app", "arn:aws:sts::111122223333:assumed-role/app/s",
+	"arn:aws:iam::111122223333:role/team/ci", "arn:aws:iam::111122223333:role/ci", "arn:aws:iam::444455556666:role/app", "arn:aws:sts::111122223333:assumed-role/app/s",
 	"arn:aws:sts::111122223333:assumed-role/app/t", "arn:aws:sts::111122223333:assumed-role/ci/s",
 	"arn:aws:sts::444455556666:assumed-role/app/s", "arn:aws:sts::111122223333:federated-user/ann",
 	"arn:aws:sts::111122223333:federated-user/bob", "AIDAEXAMPLEEXAMPLE001", "AROAEXAMPLEEXAMPLE001", "AROAEXAMPLEEXAMPLE002",

@@ -35,27 +35,57 @@ func (q *question) holds(operator, key string, values []string, variables bool) 
 		})
 	}
 	negated := strings.Contains(name, "not")
+	positive := strings.Replace(name, "not", "", 1)
 	passes := func(v string) bool {
-		any := slices.ContainsFunc(values, func(operand string) bool {
-			return q.compare(strings.Replace(name, "not", "", 1), v, operand, variables)
-		})
-		return any != negated
+		if negated && slices.ContainsFunc(values, func(operand string) bool { return q.unreadable(positive, v, operand, variables) }) {
+			return false
+		}
+		return slices.ContainsFunc(values, func(operand string) bool { return q.compare(positive, v, operand, variables) }) != negated
 	}
 	switch {
-	case !present && ifExists:
+	case !present && ifExists && !(some && q.has(AnyValueIfExists)):
 		return true
-	case len(values) == 0 && (all || ifExists):
+	case len(values) == 0 && (all || ifExists) && !q.has(EmptyList):
 		return !present
 	case all:
 		return !slices.ContainsFunc(have, func(v string) bool { return !passes(v) })
 	case some:
-		return len(values) > 0 && slices.ContainsFunc(have, passes)
+		return (len(values) > 0 || q.has(EmptyList)) && slices.ContainsFunc(have, passes)
 	case !present:
 		return negated
 	case multivalued(key) || len(have) != 1:
 		return false
 	}
 	return passes(have[0])
+}
+
+// unreadable reports whether a negated operator fails on an operand that it cannot compare; by the specification none does.
+func (q *question) unreadable(name, value, operand string, variables bool) bool {
+	malformed := false
+	switch {
+	case strings.HasPrefix(name, "string"):
+		_, ok := q.expand(operand, true, variables)
+		return !ok && q.has(UnresolvedNegated)
+	case strings.HasPrefix(name, "arn"):
+		p, ok := q.expand(operand, true, variables)
+		if !ok && sameHead(p, value) && q.has(UnresolvedNegated) {
+			return true
+		}
+		malformed = strings.Count(value, ":") < 5
+	case strings.HasPrefix(name, "numeric"):
+		_, ok := number(value)
+		malformed = !ok
+	case strings.HasPrefix(name, "date"):
+		_, ok := instant(value)
+		malformed = !ok
+	case name == "ipaddress":
+		_, err := netip.ParseAddr(value)
+		if host := !strings.Contains(operand, "/"); host && q.has(HostAgainstFamily) && strings.Contains(operand, ":") != strings.Contains(value, ":") {
+			return err == nil
+		}
+		malformed = err != nil
+	}
+	return malformed && q.has(MalformedNegated)
 }
 
 // compare is the positive form of an operator on one value and one operand. What cannot be read is equal to nothing.
@@ -78,14 +108,20 @@ func (q *question) compare(name, value, operand string, variables bool) bool {
 		o, wrong := base64.StdEncoding.DecodeString(operand)
 		return err == nil && wrong == nil && bytes.Equal(v, o)
 	case name == "ipaddress":
+		switch {
+		case q.has(CIDRZero) && strings.HasSuffix(operand, "/0"):
+			return value+"/0" == operand
+		case q.has(MappedAddress) && strings.HasPrefix(value, "::ffff:") && !strings.Contains(operand, ":"):
+			return false
+		}
 		return inside(value, operand)
 	case strings.HasPrefix(name, "numeric"):
 		v, ok := number(value)
 		o, fine := number(operand)
 		return ok && fine && stands(strings.TrimPrefix(name, "numeric"), v.Cmp(o))
 	case strings.HasPrefix(name, "date"):
-		v, ok := instant(value)
-		o, fine := instant(operand)
+		v, ok := q.instant(value)
+		o, fine := q.instant(operand)
 		return ok && fine && stands(strings.TrimPrefix(name, "date"), v.Cmp(o))
 	}
 	return false
@@ -128,6 +164,18 @@ var layouts = []string{
 }
 
 var epoch = regexp.MustCompile(`^-?[0-9]+$`)
+
+// instant is a date; with EpochInMilliseconds it is not brought to one unit.
+func (q *question) instant(s string) (*big.Rat, bool) {
+	r, ok := instant(s)
+	switch {
+	case !ok || !q.has(EpochInMilliseconds):
+		return r, ok
+	case epoch.MatchString(s):
+		return number(s)
+	}
+	return r.Mul(r, big.NewRat(1000, 1)), true
+}
 
 // instant is a date as seconds since the epoch.
 func instant(s string) (*big.Rat, bool) {

@@ -30,7 +30,14 @@ func (q *question) expand(p string, wildcards, variables bool) ([]element, bool)
 			value, known := q.variable(name)
 			switch {
 			case m[4] < 0 && (name == "*" || name == "?" || name == "$"):
+				if q.has(EscapesNeedWildcards) && !wildcards {
+					name = p[:m[1]]
+				}
 				literal(name)
+			case known && value == "" && q.has(EmptyValueIsMissing) && m[4] < 0:
+				out = append(out, element{r: -1}) // matches nothing, and is not unresolved either
+			case known && value == "" && q.has(EmptyValueIsMissing):
+				literal(p[m[4]:m[5]])
 			case known:
 				literal(value)
 			case m[4] >= 0:
@@ -100,4 +107,19 @@ func coversARN(p []element, text string) bool {
 		}
 	}
 	return true
+}
+
+// sameHead compares the five fields before the resource.
+func sameHead(p []element, text string) bool {
+	fields := strings.SplitN(text, ":", 6)
+	colons := 0
+	for i := 0; i < len(p) && len(fields) == 6; i++ {
+		if p[i].r == ':' {
+			if colons++; colons == 5 {
+				fields[5] = ""
+				return coversARN(p[:i+1], strings.Join(fields, ":"))
+			}
+		}
+	}
+	return false
 }

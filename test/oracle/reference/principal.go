@@ -24,6 +24,8 @@ func (q *question) names(s statement) level {
 		return direct
 	case s.Effect == "Deny" && q.bounded:
 		return direct // whatever is listed. spec: iam-policy.md 3.5
+	case q.has(NotPrincipalAnyLevel) && q.closest(s.NotPrincipal) != none:
+		return none
 	case s.Effect == "Deny" && q.exempt(s.NotPrincipal), s.Effect == "Allow" && q.closest(s.NotPrincipal) != none:
 		return none
 	}
@@ -56,16 +58,23 @@ func (q *question) entry(kind, name string) level {
 
 func (q *question) aws(name string) level {
 	if name == "*" {
-		return levelIf(q.Type != "service" && q.Type != "webIdentity", direct)
+		return levelIf(q.Type != "service" && q.Type != "webIdentity" || q.has(AWSMeansEveryone), direct)
 	}
 	if name == q.Account || name == "arn:aws:iam::"+q.Account+":root" {
 		switch q.Type {
 		case "root":
-			return direct
+			return levelIf(!q.has(RootIsOrdinary), direct) + levelIf(q.has(RootIsOrdinary), account)
 		case "user", "assumedRole", "federatedUser":
 			return account
 		}
 		return none
+	}
+	if q.has(NoUniqueIDs) && !isARN(name) {
+		return none
+	}
+	if q.has(RoleByLastName) && q.Type == "assumedRole" && strings.HasPrefix(name, "arn:aws:iam::"+q.Account+":role/") &&
+		name[strings.LastIndex(name, "/"):] == q.RoleARN[strings.LastIndex(q.RoleARN, "/"):] {
+		return base
 	}
 	switch q.Type {
 	case "user":

@@ -105,8 +105,11 @@ func Read(p Policies, action string) (*Stack, error) {
 func there(text json.RawMessage) bool { return len(text) > 0 && string(text) != "null" }
 
 // Decide is the procedure of the specification, word for word. spec: iam-policy.md 6.2
-func (s *Stack) Decide(p Principal, r Request) string {
-	q := &question{Principal: p, Request: r, bounded: len(s.boundary) > 0, keys: map[string][]string{}}
+func (s *Stack) Decide(p Principal, r Request) string { return s.DecideLike(0, p, r) }
+
+// DecideLike is Decide by an engine with quirks.
+func (s *Stack) DecideLike(quirks Quirk, p Principal, r Request) string {
+	q := &question{Principal: p, Request: r, quirks: quirks, bounded: len(s.boundary) > 0, keys: map[string][]string{}}
 	for k, v := range r.Context {
 		q.keys[strings.ToLower(k)] = v
 	}
@@ -154,9 +157,9 @@ func (s *Stack) Decide(p Principal, r Request) string {
 	if s.resource != nil {
 		named = q.best([]document{*s.resource}, "Allow")
 	}
-	identity := p.Type == "root" || q.best(s.identity, "Allow") != none
+	identity := p.Type == "root" && !q.has(RootIsOrdinary) || q.best(s.identity, "Allow") != none
 	boundary := len(s.boundary) == 0 || q.best(s.boundary, "Allow") != none
-	session := len(s.session) == 0 && p.Type != "federatedUser" || q.best(s.session, "Allow") != none
+	session := len(s.session) == 0 && (p.Type != "federatedUser" || q.has(FederatedKeepsIdentity)) || q.best(s.session, "Allow") != none
 	own := identity && boundary && session
 	same := p.Account != "" && p.Account == r.ResourceAccount
 
@@ -166,7 +169,7 @@ func (s *Stack) Decide(p Principal, r Request) string {
 	case !same:
 		return allowIf(named != none && own)
 	case named == direct:
-		return Allow
+		return allowIf(session || !q.has(SessionLimitsDirectGrant) || p.Type == "federatedUser" && len(s.session) == 0)
 	case named == base:
 		return allowIf(boundary && session)
 	case s.trust && named == none:
@@ -188,6 +191,7 @@ type question struct {
 	Request
 	keys    map[string][]string
 	bounded bool
+	quirks  Quirk
 }
 
 // best is the closest level at which a statement of that effect applies.
@@ -196,7 +200,7 @@ func (q *question) best(ds []document, effect string) level {
 	for _, d := range ds {
 		for _, s := range d.Statement {
 			if s.Effect == effect {
-				found = max(found, q.applies(s, d.Version == "2012-10-17"))
+				found = max(found, q.applies(s, d.Version == "2012-10-17" || q.has(VariablesIn2008)))
 			}
 		}
 	}
@@ -237,13 +241,13 @@ func (q *question) covers(s statement, variables bool) bool {
 	listed, unresolved := false, false
 	for _, r := range append(s.Resource, s.NotResource...) {
 		p, ok := q.expand(r, true, variables)
-		unresolved = unresolved || !ok
+		unresolved = unresolved || !ok && (!q.has(UnresolvedExcludesNothing) || sameHead(p, q.Resource))
 		listed = listed || r == "*" || ok && coversARN(p, q.Resource)
 	}
 	if s.NotResource == nil {
 		return listed
 	}
-	return !listed && (!unresolved || s.Effect == "Deny")
+	return !listed && (!unresolved || s.Effect == "Deny" && !q.has(UnresolvedExcludesNothing))
 }
 
 func roleWithoutPath(session string) string {
