@@ -31,6 +31,7 @@ type serveFlags struct {
 	verbose    bool
 	tls        server.TLS
 	etcd       []string
+	etcdPrefix string
 	etcdCA     string
 	etcdCert   string
 	etcdKey    string
@@ -71,6 +72,7 @@ func serveCommand(p *Process) *cobra.Command {
 	c.Flags().StringVar(&f.tls.KeyFile, "tls-key", "", "key file, PEM")
 	c.Flags().StringSliceVar(&f.tls.Hosts, "tls-host", nil, "further names and addresses for the self-signed certificate")
 	c.Flags().StringSliceVar(&f.etcd, "etcd-endpoints", nil, "an existing etcd, instead of one member in this process")
+	c.Flags().StringVar(&f.etcdPrefix, "etcd-prefix", "podid", "where in that etcd the state is; replicas have the same")
 	c.Flags().StringVar(&f.etcdCA, "etcd-ca", "", "certificate authority of that etcd, PEM")
 	c.Flags().StringVar(&f.etcdCert, "etcd-cert", "", "client certificate for that etcd, PEM")
 	c.Flags().StringVar(&f.etcdKey, "etcd-key", "", "client key for that etcd, PEM")
@@ -116,7 +118,7 @@ func (f *serveFlags) config(p *Process) (config server.Config, done func(), err 
 	config = server.Config{
 		Data: f.data, Listen: f.listen, Endpoint: strings.TrimSuffix(f.endpoint, "/"), Region: f.region, TLS: f.tls, Accounts: f.accounts,
 		Emit: emit, Logger: log, Now: time.Now,
-		Etcd: server.Etcd{Endpoints: f.etcd},
+		Etcd: server.Etcd{Endpoints: f.etcd, Prefix: f.etcdPrefix},
 	}
 	if config.Etcd.TLS, err = f.etcdTLS(); err != nil {
 		done()
