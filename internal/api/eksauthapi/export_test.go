@@ -13,3 +13,9 @@ func AssumeRoleForPodIdentity(
 	s := service{c}
 	return s.assumeRoleForPodIdentity(ctx, call, in)
 }
+
+// What the walk over the errors reads.
+var (
+	Faults   = faults
+	Modelled = modelled
+)

@@ -272,7 +272,7 @@ func TestCallerNeedsPermission(t *testing.T) {
 }
 
 // agent is the credentials of a node agent that signed in from a node.
-func (w *world) agent(t *testing.T, role, node string) credential.Credentials {
+func (w *world) agent(t testing.TB, role, node string) credential.Credentials {
 	t.Helper()
 	session, err := w.authorizer.Assume(authz.Assumption{
 		Caller: authz.ServiceCaller("pods.eks.amazonaws.com"), Action: authz.AssumeRole, RoleARN: role, SessionName: "agent", Pod: &credential.Pod{ClusterARN: clusterARN, Node: node},
