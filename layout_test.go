@@ -31,7 +31,7 @@ var layers = []layer{
 	{"cmd/podid-agent", "agent", "a main is ten lines"},
 	{"cmd/podid-operator", "kube/inject kube/reconcile kube/publish", "a main is ten lines"},
 
-	{"cli", "server agent devcluster client api policy/cases policy secretfile arn", "the verbs are wiring and clients; what they need from the domain they ask for over the API; only the offline policy verbs call the evaluator"},
+	{"cli", "server agent devcluster client api policy/cases policy/diff policy/lint policy secretfile arn", "the verbs are wiring and clients; what they need from the domain they ask for over the API; only the offline policy verbs call the evaluator"},
 	{
 		"server/servertest", "server agent devcluster api oidc cluster authz iam bucket objectstore policy credential store/storetest store arn fault",
 		"test support: a control plane in one call",
@@ -61,6 +61,8 @@ var layers = []layer{
 	{"iam", "policy store arn fault", domain},
 	{"bucket", "policy store arn fault", domain},
 	{"objectstore", "fault", "moves bytes that others have authorised; it must not be able to decide anything"},
+	{"policy/diff", "policy arn", "a tool for people: compares what two documents decide"},
+	{"policy/lint", "policy", "a tool for people: reads documents, decides nothing"},
 	{"policy/cases", "policy arn", "test support: the case language of the evaluator"},
 	{"policy", "arn", "a pure function: no state, no clock, no failures but its own syntax errors"},
 	{"credential", "store arn fault", "mints and opens sessions; whether one may be minted is decided above"},

@@ -32,7 +32,7 @@ func policyCommand(p *Process) *cobra.Command {
 			"Exit codes: 0 yes, 1 no (a case fails, the request is denied, there are findings, the documents differ), 2 an error.",
 	}
 	for _, verb := range []*cobra.Command{
-		policyTestCommand(p), policyEvalCommand(p), policyExplainCommand(p),
+		policyTestCommand(p), policyEvalCommand(p), policyExplainCommand(p), policyLintCommand(p), policyFmtCommand(p),
 	} {
 		c.AddCommand(p.withExitCodes(verb))
 	}
