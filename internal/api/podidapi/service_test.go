@@ -46,6 +46,7 @@ type world struct {
 
 	mu      sync.Mutex
 	records []*api.Record
+	emitted func() // when not nil: called after a record came
 }
 
 func newWorld(t *testing.T) *world {
@@ -69,6 +70,9 @@ func newWorld(t *testing.T) *world {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.records = append(w.records, r)
+			if w.emitted != nil {
+				w.emitted()
+			}
 		},
 	}))
 	t.Cleanup(server.Close)
