@@ -57,7 +57,7 @@ func TestAccounts(t *testing.T) {
 			}
 			why := " because no "
 			if tt.identity == deny || tt.resource == deny {
-				why = " with an explicit deny in a "
+				why = " with an explicit deny in a"
 			}
 			refused(t, err, "AccessDenied", 403, "User: arn:aws:iam::"+account+":user/"+user+" is not authorized to perform: s3:GetObject on resource: "+
 				arnOf(name)+"/dir/k"+why)

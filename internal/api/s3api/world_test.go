@@ -85,6 +85,11 @@ func newWorld(t testing.TB) *world {
 
 func newWorldOn(t testing.TB, listen func(http.Handler) *httptest.Server) *world {
 	t.Helper()
+	return newWorldWith(t, listen, objects())
+}
+
+func newWorldWith(t testing.TB, listen func(http.Handler) *httptest.Server, objects *objectstore.Store) *world {
+	t.Helper()
 	db := storetest.New(t, slices.Concat(iam.Schema(), credential.Schema(), bucket.Schema())...)
 	w := &world{t: t}
 	var err error
@@ -94,11 +99,11 @@ func newWorldOn(t testing.TB, listen func(http.Handler) *httptest.Server) *world
 	must(t, err)
 	authorizer, err := authz.New(authz.Config{IAM: w.iam, Ring: ring, Now: time.Now})
 	must(t, err)
-	w.buckets, err = bucket.New(bucket.Config{DB: db, Region: region, Store: objects(), Principals: w.iam, Now: time.Now})
+	w.buckets, err = bucket.New(bucket.Config{DB: db, Region: region, Store: objects, Principals: w.iam, Now: time.Now})
 	must(t, err)
 	w.server = listen(api.NewFront(api.FrontConfig{
 		Region: region, Authorizer: authorizer, Now: time.Now, Strict: true,
-		Services: []api.Service{s3api.New(s3api.Config{Region: region, Buckets: w.buckets, Store: objects(), Hosts: []string{"podid.example"}})},
+		Services: []api.Service{s3api.New(s3api.Config{Region: region, Buckets: w.buckets, Store: objects, Hosts: []string{"podid.example"}})},
 		Logger:   slog.New(slog.NewTextHandler(t.Output(), nil)),
 		Emit: func(r *api.Record) {
 			w.mu.Lock()
