@@ -71,7 +71,15 @@ func (RESTJSON) decode(r *http.Request, body []byte, labels url.Values, in any) 
 	if err != nil {
 		return fault.New(fault.Invalid, "body", "The query string is malformed").Because(err)
 	}
-	// A label or query parameter is set after the body, so that no body can replace the resource that the path names.
+	// Members that have a place in the path have no other one, and only requests without a body of their own have parameters: what
+	// else is in the query is ignored, as what is unknown in a body is. Both are set after the body, so that none can replace the
+	// resource that the path names.
+	if r.Method == http.MethodPost || r.Method == http.MethodPut {
+		query = nil
+	}
+	for name := range labels {
+		delete(query, name)
+	}
 	for _, values := range []url.Values{query, labels} {
 		for _, name := range slices.Sorted(maps.Keys(values)) {
 			if err := setText(fieldByMember(v, name), values[name]); err != nil {

@@ -104,6 +104,18 @@ func TestWire(t *testing.T) {
 			want: `{"message":"The ARN \"arn:aws:s3:::c\" does not name an EKS resource"}`,
 		},
 		{name: "tags", method: "GET", path: "/tags/arn%3Aaws%3Aeks%3Aus-west-2%3A111122223333%3Acluster%2Fc", status: 200, want: `{"tags":{"env":"test"}}`},
+		{
+			name: "a label in the query", method: "GET", path: "/clusters/ghost?name=c&name=c", status: 404, code: "ResourceNotFoundException",
+			want: `{"clusterName":"ghost","message":"No cluster found for name: ghost."}`,
+		},
+		{
+			name: "a member in the query", method: "POST", path: "/tags/arn%3Aaws%3Aeks%3Aus-west-2%3A111122223333%3Acluster%2Fc?tags=a&tags=b",
+			body: `{"tags":{"k":"v"}}`, status: 200, want: `{}`,
+		},
+		{
+			name: "a role of another account", method: "POST", path: "/clusters", status: 403, code: "AccessDeniedException",
+			body: `{"name":"d","roleArn":"arn:aws:iam::444455556666:role/r","resourcesVpcConfig":{}}`,
+		},
 		{name: "no such operation", method: "PUT", path: path, status: 404, code: "UnknownOperationException"},
 	}
 	for _, tt := range tests { // in order: the later ones see what the earlier ones made
