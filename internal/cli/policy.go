@@ -33,6 +33,7 @@ func policyCommand(p *Process) *cobra.Command {
 	}
 	for _, verb := range []*cobra.Command{
 		policyTestCommand(p), policyEvalCommand(p), policyExplainCommand(p), policyLintCommand(p), policyFmtCommand(p),
+		policyDiffCommand(p),
 	} {
 		c.AddCommand(p.withExitCodes(verb))
 	}
