@@ -24,6 +24,7 @@ func BenchmarkFront4KiB(b *testing.B) {
 	creds, err := credentials.NewStaticCredentialsProvider(key.ID, key.Secret, "").Retrieve(b.Context())
 	must(b, err)
 	body := bytes.Repeat([]byte("x"), 4<<10)
+	w.put(name, "k", string(body))
 	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })
 	for _, method := range []string{"PUT", "GET"} {
 		payload := body
