@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -188,7 +187,8 @@ func TestSize(t *testing.T) {
 	}
 }
 
-// TestHostilePatterns: the worst wildcards that fit into the longest document, against the longest ARN.
+// TestHostilePatterns: the worst wildcards that fit into the longest document, against the longest ARN. With a matcher that backtracks
+// more than once this does not end; how long it takes is for the benchmark in test/bench to say.
 func TestHostilePatterns(t *testing.T) {
 	t.Parallel()
 	r := putObject()
@@ -202,18 +202,8 @@ func TestHostilePatterns(t *testing.T) {
 		s := &policy.Set{Identity: []*policy.Document{
 			mustParse(t, policy.Identity, `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":`+string(resources)+`}}`),
 		}}
-		start := time.Now()
-		const times = 5
-		for range times {
-			if policy.Evaluate(r, s).Outcome == policy.Allow {
-				t.Error("matched")
-			}
-		}
-		// The bar is 1 ms; the race detector and a busy machine are given room.
-		if took := time.Since(start) / times; took > 25*time.Millisecond {
-			t.Errorf("%s: %v a decision", name, took)
-		} else {
-			t.Logf("%s: %v a decision", name, took)
+		if policy.Evaluate(r, s).Outcome == policy.Allow {
+			t.Errorf("%s: matched", name)
 		}
 	}
 }
