@@ -120,7 +120,7 @@ func (c *Config) run(ctx context.Context, l net.Listener, tlsConfig *tls.Config,
 			eksauthapi.New(eksauthapi.Config{Clusters: clusters, Authorizer: authorizer, Ring: ring}),
 			iamapi.New(iamapi.Config{IAM: directory}),
 			stsapi.New(stsapi.Config{IAM: directory, Authorizer: authorizer, Ring: ring, Keys: webIdentityKeys(clusters)}),
-			s3api.New(s3api.Config{Region: c.Region, Buckets: buckets, Store: objects}),
+			s3api.New(s3api.Config{Region: c.Region, Buckets: buckets, Store: objects, Hosts: c.TLS.Hosts}),
 			podidapi.New(podidapi.Config{Clusters: clusters, IAM: directory}),
 		},
 		Plain: map[string]http.Handler{
