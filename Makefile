@@ -1,7 +1,6 @@
 # make with no target prints what there is. Tools live in their own module (tools/go.mod) and are built on first use.
 TOOL    := go tool -modfile=tools/go.mod
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-BENCH   ?= .
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo dev test race fuzz bench fmt lint check vuln clean
@@ -27,8 +26,8 @@ race: ## Run the tests ten times under the race detector, in ten orders
 fuzz: ## Run every fuzz target for 30 s (FUZZTIME=5m for longer)
 	@./test/fuzz
 
-bench: ## Run the benchmarks (BENCH=Decision for some); compare two outputs with `go tool -modfile=tools/go.mod benchstat`
-	@go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+bench: ## Run the benchmarks, other engines beside ours, and write docs/performance.md (BENCHTIME=1s COUNT=5 for steadier figures)
+	@./test/bench/run
 
 fmt: ## Format the code
 	@$(TOOL) gofumpt -w .

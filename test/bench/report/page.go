@@ -1,0 +1,103 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+const head = `# Performance
+
+Written by ` + "`make bench`" + ` from one run; do not edit. Ratios hold from machine to machine, absolute times do not: this machine was
+shared, so each figure is the least of its runs.
+
+Machine: %s. Toolchain and day: %s.
+
+## Bars
+
+What the policy engine promises, and whether this run shows it.
+
+| | bar | measured | |
+| --- | --- | --- | --- |
+`
+
+const statements = `
+"1,000 statements" are statements that could match by their action. In *buckets* each names another bucket, and the index tells
+them apart by what their resources begin with. In *wildcards* each begins with a wildcard (` + "`arn:aws:s3:::*-17/?/*`" + `): nothing tells
+them apart but trying, so the cost grows with their number. *documents-of-fifty* spreads them over 20 documents, as
+many as a role can have attached, and *documents-of-ten* over a hundred, which no role can have; each document costs a look.
+`
+
+const engines = `
+## The workload of all engines
+
+One role, ten statements, one request; number eight allows it, and a Deny has to be looked at.
+The others are minio/pkg/v3 v3.1.3 and cedar-go v1.9.0, in a module of their own (` + "`test/bench`" + `).
+
+| engine | against podid | time | B | allocations |
+| --- | --- | --- | --- | --- |
+`
+
+const roles = `
+## 100,000 roles
+
+Each role has three documents of its own text: a trust policy, the ten statements, and a statement about a queue, kept as
+` + "`policy.Source`" + ` keeps them; without the store and its index around them. The text is what an idle role costs; documents compile when they
+are first asked, and the second figure is a control plane in which every role has been used. The time is that of compiling all 300,000.
+
+| | |
+| --- | --- |
+`
+
+const rest = `
+## Every benchmark of this run
+
+| benchmark | time | B | allocations |
+| --- | --- | --- | --- |
+`
+
+// write prints the page. The first error of w is the answer.
+func write(w io.Writer, r *results) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, head, r.machine, r.toolchain)
+	for _, bar := range r.bars() {
+		verdict := "holds"
+		if !bar.holds {
+			verdict = "**does not hold**"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", bar.what, bar.want, bar.got, verdict)
+	}
+	b.WriteString(statements + engines)
+	for _, name := range []string{"podid", "minio", "cedar", "cedar-built-per-call"} {
+		key := "Ten/" + name
+		fmt.Fprintf(&b, "| %s | %.1fx | %s |\n", name, r.ratio(key, "Ten/podid"), r.row(key))
+	}
+	b.WriteString("\nReading and compiling the same ten statements:\n\n| engine | against podid | time | B | allocations |\n| --- | --- | --- | --- | --- |\n")
+	for _, name := range []string{"podid", "minio", "cedar"} {
+		key := "Compile/" + name
+		fmt.Fprintf(&b, "| %s | %.1fx | %s |\n", name, r.ratio(key, "Compile/podid"), r.row(key))
+	}
+	b.WriteString(roles)
+	for _, row := range [][2]string{
+		{"text-B/role", "heap of a role, text alone"}, {"B/role", "heap of a role, compiled"}, {"s/100k-roles", "time to compile all, one core"},
+	} {
+		unit := " B"
+		if strings.HasPrefix(row[0], "s/") {
+			unit = " s"
+		}
+		fmt.Fprintf(&b, "| %s | %.4g%s |\n", row[1], r.best["Roles"][row[0]], unit)
+	}
+	b.WriteString(rest)
+	for _, name := range r.names {
+		if name != "Roles" {
+			fmt.Fprintf(&b, "| %s | %s |\n", name, r.row(name))
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (r *results) row(name string) string {
+	u := r.best[name]
+	return fmt.Sprintf("%s | %.0f | %.0f", duration(u["ns/op"]), u["B/op"], u["allocs/op"])
+}
