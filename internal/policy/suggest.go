@@ -3,6 +3,7 @@ package policy
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/podid/podid/internal/arn"
@@ -68,11 +69,11 @@ func Suggest(r *Request, s *Set) []Suggestion {
 			break // the queue is in order of the number of edits: what follows is larger
 		}
 		for _, next := range p.steps(s) {
-			if key := next.key(); seen[key] {
+			key := next.key()
+			if seen[key] {
 				continue
-			} else {
-				seen[key] = true
 			}
+			seen[key] = true
 			if tried++; Evaluate(next.request, next.set).Outcome == Allow {
 				found = append(found, Suggestion{Edits: next.edits, Size: next.size})
 			} else {
@@ -99,7 +100,7 @@ func (p *proposal) key() string {
 	for _, e := range p.edits {
 		where := "new"
 		if e.Statement != nil {
-			where = string(rune('0' + e.Statement.Index))
+			where = strconv.Itoa(e.Statement.Index)
 		}
 		parts = append(parts, strings.Join([]string{string(e.Change), e.Layer.String(), e.Document, where, e.Element, e.Operator, e.Key, e.Value}, "\x00"))
 	}

@@ -152,33 +152,3 @@ func TestSuggest(t *testing.T) {
 		})
 	}
 }
-
-// FuzzOutline: what an outline prints reads back as the same document, and printing it again changes nothing.
-func FuzzOutline(f *testing.F) {
-	for _, text := range hostile {
-		f.Add(text)
-	}
-	f.Add(tenStatements)
-	f.Add(`{"Id":"x","Statement":{"Effect":"Deny","Principal":{"AWS":[]},"Action":[],"NotResource":"<&>\u2028","Condition":{"bool":{"a":true,"b":[1.0,"x"]},"X":{}}}}`)
-	f.Fuzz(func(t *testing.T, text string) {
-		o, err := policy.ReadOutline(text)
-		if err != nil {
-			return
-		}
-		printed := o.String()
-		again, err := policy.ReadOutline(printed)
-		if err != nil {
-			t.Fatalf("%v in\n%s", err, printed)
-		}
-		if twice := again.String(); twice != printed {
-			t.Fatalf("first\n%s\nthen\n%s", printed, twice)
-		}
-		before, failed := policy.Equivalent(text, text)
-		if failed != nil {
-			return
-		}
-		if same, err := policy.Equivalent(text, printed); err != nil || same != before {
-			t.Fatalf("%v, %v:\n%s", same, err, printed)
-		}
-	})
-}

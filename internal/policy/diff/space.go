@@ -64,6 +64,9 @@ func (sp *space) statement(o *policy.Outline, s *policy.Statement) {
 	variables := o.Variables()
 	if s.Action != nil {
 		for _, a := range s.Action.Values {
+			if a.Value == "*" {
+				continue // any other action stands for it
+			}
 			for _, text := range sp.concrete(a.Value, true, false) {
 				sp.addAction(text, a.Value)
 			}
@@ -76,6 +79,10 @@ func (sp *space) statement(o *policy.Outline, s *policy.Statement) {
 		sp.addResource("arn:aws:iam::"+elsewhere+":role/role", "the role")
 	} else {
 		for _, r := range s.Resource.Values {
+			if r.Value == "*" {
+				sp.addResource("*", "*") // the resource of requests that have none
+				continue
+			}
 			for _, text := range sp.concrete(r.Value, true, variables) {
 				sp.addResource(text, r.Value)
 			}
@@ -169,6 +176,7 @@ func (sp *space) resolve(pattern string) string {
 			name, fallback, _ := strings.Cut(body, ",")
 			k := sp.key(name)
 			k.try("sample")
+			k.try(otherValue)
 			if text := strings.Trim(fallback, " '"); text != "" {
 				k.try(text)
 			}
@@ -177,14 +185,14 @@ func (sp *space) resolve(pattern string) string {
 	}
 }
 
-// key finds the key's tries, or begins them with its absence and a value that nobody names.
+// key finds the key's tries, or begins them with its absence.
 func (sp *space) key(name string) *key {
 	for i := range sp.keys {
 		if strings.EqualFold(sp.keys[i].name, name) {
 			return &sp.keys[i]
 		}
 	}
-	sp.keys = append(sp.keys, key{name: name, values: [][]string{nil, {otherValue}}})
+	sp.keys = append(sp.keys, key{name: name, values: [][]string{nil}})
 	return &sp.keys[len(sp.keys)-1]
 }
 
@@ -216,7 +224,11 @@ func (sp *space) condition(operator string, c *policy.ConditionKey, variables bo
 		}
 		all = append(all, texts[:min(1, len(texts))]...)
 	}
-	if k := sp.key(c.Name.Value); set {
+	k := sp.key(c.Name.Value)
+	if base == "null" || strings.HasPrefix(base, "string") || strings.HasPrefix(base, "binary") {
+		k.try(otherValue)
+	}
+	if set {
 		k.try([]string{}...)
 		if len(all) > 0 {
 			k.try(all...)
@@ -316,7 +328,7 @@ func (sp *space) contexts(limit int) (list [][]int, all bool) {
 	}
 	full := make([]int, len(sp.keys))
 	for i := range full {
-		full[i] = min(2, len(sp.keys[i].values)-1)
+		full[i] = min(1, len(sp.keys[i].values)-1)
 	}
 	for _, base := range [2][]int{make([]int, len(sp.keys)), full} {
 		list = append(list, base)
