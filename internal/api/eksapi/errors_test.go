@@ -42,7 +42,9 @@ var failures = map[string][]failure{
 	"DeleteCluster":   {noCluster, {fault.Conflict, "cluster"}, {fault.Conflict, "deletion protection"}},
 
 	"CreateNodegroup": {
-		badMember, noCluster, deleting, badName, badTags, {fault.Invalid, "node group"}, badToken, goneToken,
+		badMember, noCluster, deleting, badName, badTags,
+		{fault.Invalid, "node group"},
+		badToken, goneToken,
 		{fault.Exists, "node group"},
 		{fault.Limit, "node group"},
 	},
@@ -51,7 +53,10 @@ var failures = map[string][]failure{
 	"DeleteNodegroup":   {noCluster, {fault.NotFound, "node group"}},
 
 	"CreateAddon": append([]failure{
-		badMember, noCluster, deleting, {fault.Invalid, "add-on"}, badToken, goneToken, {fault.Exists, "add-on"},
+		badMember, noCluster, deleting,
+		{fault.Invalid, "add-on"},
+		badToken, goneToken,
+		{fault.Exists, "add-on"},
 		{fault.Exists, "association"},
 		{fault.Conflict, "association"}, // the quota
 	}, checked...),
