@@ -139,7 +139,7 @@ func (f *devFlags) cast(ctx context.Context, p *Process, config server.Config, l
 		select {
 		case <-ctx.Done():
 		case <-cluster.Ready():
-			fmt.Fprintf(p.Stdout, "podid dev is ready: %s (region %s), cluster %s, credentials %s, data %s\n",
+			fmt.Fprintf(f.out(p), "podid dev is ready: %s (region %s), cluster %s, credentials %s, data %s\n",
 				s.Endpoint, f.region, f.cluster, credentialsURI, f.data)
 		}
 		return nil

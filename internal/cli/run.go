@@ -65,15 +65,20 @@ func runPod(ctx context.Context, p *Process, data string, spec devcluster.PodSpe
 		return err
 	}
 	defer func() { err = errors.Join(err, pod.Close()) }()
-	ctx, cancel := context.WithCancel(ctx)
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // nohup
+		signal.Notify(signals, syscall.SIGHUP)
+	}
+	defer signal.Stop(signals)
+	if ctx.Err() != nil { // a signal that came before
+		return ctx.Err()
+	}
+	// From here on the program ends by itself: how it takes a signal is its own affair.
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	go pod.Run(ctx)
-
-	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer signal.Stop(signals)
-	// A program ends by itself: how it takes a signal is its own affair.
-	program := exec.CommandContext(context.WithoutCancel(ctx), args[0], args[1:]...)
+	program := exec.CommandContext(ctx, args[0], args[1:]...)
 	program.Env = append(withoutIdentity(p.Env), pod.Env...)
 	program.Stdin, program.Stdout, program.Stderr = p.Stdin, p.Stdout, p.Stderr
 	if err := program.Start(); err != nil {

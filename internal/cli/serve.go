@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -90,7 +91,7 @@ func (f *serveFlags) serve(ctx context.Context, p *Process) error {
 	defer done()
 	config.Ready = func(s server.Started) {
 		f.announceProfiles(p, s)
-		fmt.Fprintf(p.Stdout, "podid serves %s (region %s)\n", s.Endpoint, f.region)
+		fmt.Fprintf(f.out(p), "podid serves %s (region %s)\n", s.Endpoint, f.region)
 	}
 	return server.Run(ctx, config)
 }
@@ -212,6 +213,14 @@ func (f *serveFlags) objectStore() (server.ObjectStore, error) {
 	return server.ObjectStore{Endpoint: u, Region: f.s3Region, AccessKeyID: id, SecretAccessKey: secret}, nil
 }
 
+// out is where people are told things: standard output, unless that is for the request records.
+func (f *serveFlags) out(p *Process) io.Writer {
+	if f.records == "-" {
+		return p.Stderr
+	}
+	return p.Stdout
+}
+
 // announceProfiles writes the profiles of the administrators and says so. Every start does, because the endpoint may be
 // another one. A start whose profiles cannot be written goes on: the keys are in the data folder.
 func (f *serveFlags) announceProfiles(p *Process, s server.Started) {
@@ -221,7 +230,7 @@ func (f *serveFlags) announceProfiles(p *Process, s server.Started) {
 		fmt.Fprintf(p.Stderr, "podid: the AWS profiles were not written: %v; the administrators' keys are in %s\n",
 			err, filepath.Join(f.data, "administrators.json"))
 	case len(names) > 0:
-		fmt.Fprintf(p.Stdout, "profiles %s written to %s\n", strings.Join(names, ", "), f.awsConfig)
+		fmt.Fprintf(f.out(p), "profiles %s written to %s\n", strings.Join(names, ", "), f.awsConfig)
 	}
 }
 
@@ -237,7 +246,7 @@ func (f *serveFlags) writeProfiles(s server.Started) ([]string, error) {
 	}
 	for _, k := range s.Administrators {
 		profile := Profile{
-			Name: profileName(f.accounts, k.Account), Region: f.region, Endpoint: s.Endpoint,
+			Name: profileName(s.FirstAccount, k.Account), Region: f.region, Endpoint: s.Endpoint,
 			AccessKeyID: k.ID, SecretAccessKey: k.Secret, CABundle: bundle,
 		}
 		profiles = append(profiles, profile)
@@ -256,8 +265,8 @@ func (f *serveFlags) writeProfiles(s server.Started) ([]string, error) {
 	return names, secretfile.Write(bundle, authority)
 }
 
-func profileName(accounts []string, account string) string {
-	if accounts[0] == account {
+func profileName(first, account string) string {
+	if account == first {
 		return "podid"
 	}
 	return "podid-" + account

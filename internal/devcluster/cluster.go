@@ -64,6 +64,9 @@ func New(c Config) (*Cluster, error) {
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the cluster's folder: %w", err)
 	}
+	if err := os.Chmod(c.Dir, 0o700); err != nil { // whoever may open the socket may be any pod
+		return nil, fmt.Errorf("close the cluster's folder: %w", err)
+	}
 	signer, err := loadSigner(filepath.Join(c.Dir, "sa-signer.pem"))
 	if err != nil {
 		return nil, fmt.Errorf("the cluster's signing key: %w", err)

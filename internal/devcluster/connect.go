@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"reflect"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -52,16 +51,17 @@ const (
 )
 
 // follow connects the cluster and keeps reporting what is true, until ctx ends. It never gives up: a cluster that was
-// deleted may be created again.
+// deleted may be created again, by somebody else: this one creates it once.
 func (c *Cluster) follow(ctx context.Context) error {
 	wait := retryFirst
-	var connected sync.Once
+	create := c.Create
 	for ctx.Err() == nil {
-		err := c.connect(ctx)
+		err := c.connect(ctx, create)
 		if err == nil {
 			wait = retryFirst
-			if c.Create {
-				connected.Do(func() { close(c.ready) })
+			if create {
+				close(c.ready)
+				create = false
 			}
 			err = c.report(ctx)
 		}
@@ -83,8 +83,8 @@ func (c *Cluster) follow(ctx context.Context) error {
 // connect does what connecting a cluster is: the control plane learns its issuer and key set, the account gets an OIDC
 // provider for the issuer and the roles of operator and agent. It is done with the administrator's key; from then on the
 // cluster proves itself by its own tokens.
-func (c *Cluster) connect(ctx context.Context) error {
-	if c.Create {
+func (c *Cluster) connect(ctx context.Context, create bool) error {
+	if create {
 		if err := c.create(ctx); err != nil {
 			return fmt.Errorf("create the cluster: %w", err)
 		}

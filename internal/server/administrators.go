@@ -20,11 +20,29 @@ func (c *Config) administratorsFile() string { return filepath.Join(c.Data, "adm
 
 // administrators are the keys of the accounts that the first start on this data folder made, as far as they still work. Where
 // there is no account yet, this is the first start. Of several replicas that start at once, one makes each account and has
-// its key.
-func (c *Config) administrators(ctx context.Context, directory *iam.Directory) ([]iam.AccessKey, error) {
+// its key. The first account is told although its key may no longer work.
+func (c *Config) administrators(ctx context.Context, directory *iam.Directory) (first string, keys []iam.AccessKey, err error) {
+	isFirst := true
 	for range directory.AllAccounts() {
-		return c.knownAdministrators(directory)
+		isFirst = false
+		break
 	}
+	if isFirst {
+		keys, err = c.makeAdministrators(ctx, directory)
+	} else {
+		keys, err = c.knownAdministrators()
+	}
+	if err != nil || len(keys) == 0 {
+		return "", nil, err
+	}
+	first = keys[0].Account // DeleteFunc moves the others to the front
+	return first, slices.DeleteFunc(keys, func(k iam.AccessKey) bool {
+		now, ok := directory.FindAccessKey(k.ID)
+		return !ok || !now.Active
+	}), nil
+}
+
+func (c *Config) makeAdministrators(ctx context.Context, directory *iam.Directory) ([]iam.AccessKey, error) {
 	var made []iam.AccessKey
 	for _, account := range c.Accounts {
 		key, err := directory.Bootstrap(ctx, account, "account-"+account)
@@ -47,7 +65,7 @@ func (c *Config) administrators(ctx context.Context, directory *iam.Directory) (
 	return made, nil
 }
 
-func (c *Config) knownAdministrators(directory *iam.Directory) ([]iam.AccessKey, error) {
+func (c *Config) knownAdministrators() ([]iam.AccessKey, error) {
 	text, err := os.ReadFile(c.administratorsFile())
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
@@ -59,8 +77,5 @@ func (c *Config) knownAdministrators(directory *iam.Directory) ([]iam.AccessKey,
 	if err := json.Unmarshal(text, &keys); err != nil {
 		return nil, fmt.Errorf("read the administrators' keys: %s: %w", c.administratorsFile(), err)
 	}
-	return slices.DeleteFunc(keys, func(k iam.AccessKey) bool {
-		now, ok := directory.FindAccessKey(k.ID)
-		return !ok || !now.Active
-	}), nil
+	return keys, nil
 }

@@ -88,6 +88,7 @@ type ObjectStore struct {
 type Started struct {
 	Endpoint       string          // https://host:port
 	CABundle       string          // file with the certificate authority, where the certificate is self-signed
+	FirstAccount   string          // of those that the first start on this folder made; "" where that was on another folder
 	Administrators []iam.AccessKey // one for each account that the first start on this folder made, where it still works
 }
 

@@ -141,7 +141,7 @@ func (c *Config) run(ctx context.Context, l net.Listener, tlsConfig *tls.Config,
 		return c.serve(ctx, l, tlsConfig, front)
 	})
 	g.Go(func() error {
-		keys, err := c.administrators(ctx, directory)
+		first, keys, err := c.administrators(ctx, directory)
 		if err != nil {
 			return err
 		}
@@ -152,7 +152,7 @@ func (c *Config) run(ctx context.Context, l net.Listener, tlsConfig *tls.Config,
 			return fmt.Errorf("finish the deletions of clusters: %w", err)
 		}
 		if c.Ready != nil {
-			c.Ready(Started{Endpoint: c.endpoint(l, tlsConfig), CABundle: bundle, Administrators: keys})
+			c.Ready(Started{Endpoint: c.endpoint(l, tlsConfig), CABundle: bundle, FirstAccount: first, Administrators: keys})
 		}
 		return nil
 	})
