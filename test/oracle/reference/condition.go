@@ -43,7 +43,7 @@ func (q *question) holds(operator, key string, values []string, variables bool) 
 		return slices.ContainsFunc(values, func(operand string) bool { return q.compare(positive, v, operand, variables) }) != negated
 	}
 	switch {
-	case !present && ifExists && !(some && q.has(AnyValueIfExists)):
+	case !present && ifExists && (!some || !q.has(AnyValueIfExists)):
 		return true
 	case len(values) == 0 && (all || ifExists) && !q.has(EmptyList):
 		return !present
