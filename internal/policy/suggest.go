@@ -11,9 +11,10 @@ import (
 
 // Bounds of the search for suggestions.
 const (
-	maxSuggestions = 6   // that are returned
-	maxEdits       = 5   // in one suggestion
-	maxTried       = 300 // changed sets that are evaluated
+	maxSuggestions = 6 // that are returned
+	maxEdits       = 5 // in one suggestion
+	maxProposals   = 8 // that are taken further after each edit
+	maxCompletions = 4 // statements of a document that are tried to be completed
 )
 
 // Suggestion is a change after which a refused request is allowed. The engine has made the change and evaluated the request again.
@@ -61,30 +62,44 @@ func Suggest(r *Request, s *Set) []Suggestion {
 	}
 	var found []Suggestion
 	seen := map[string]bool{}
-	queue := []proposal{{request: r, set: s}}
-	for tried := 0; len(queue) > 0 && tried < maxTried; {
-		p := queue[0]
-		queue = queue[1:]
-		if len(p.edits) == maxEdits || len(found) > 0 && len(p.edits) > len(found[0].Edits) {
-			break // the queue is in order of the number of edits: what follows is larger
+	// One round an edit. Only the smallest proposals of a round go on to the next one, so the search grows with the number of layers
+	// that refuse, not exponentially.
+	round := []proposal{{request: r, set: s}}
+	for edits := 0; edits < maxEdits && len(found) == 0 && len(round) > 0; edits++ {
+		var next []proposal
+		for i := range round {
+			for _, p := range round[i].steps(s) {
+				key := p.key()
+				if seen[key] {
+					continue
+				}
+				seen[key] = true
+				if Evaluate(p.request, p.set).Outcome == Allow {
+					found = append(found, Suggestion{Edits: p.edits, Size: p.size})
+				} else {
+					next = append(next, p)
+				}
+			}
 		}
-		for _, next := range p.steps(s) {
-			key := next.key()
-			if seen[key] {
-				continue
-			}
-			seen[key] = true
-			if tried++; Evaluate(next.request, next.set).Outcome == Allow {
-				found = append(found, Suggestion{Edits: next.edits, Size: next.size})
-			} else {
-				queue = append(queue, next)
-			}
+		round = best(next)
+	}
+	slices.SortStableFunc(found, func(a, b Suggestion) int { return cmp.Compare(a.Size, b.Size) })
+	return found[:min(len(found), maxSuggestions)]
+}
+
+// best are the proposals that are taken further: the smallest, and the smallest of those whose last edit has settled a layer for certain.
+func best(all []proposal) []proposal {
+	slices.SortStableFunc(all, func(a, b proposal) int { return cmp.Compare(a.size, b.size) })
+	n := min(len(all), maxProposals)
+	out := slices.Clip(all[:n])
+	for _, p := range all[n:] {
+		switch p.edits[len(p.edits)-1].Change {
+		case AddStatement, AddDocument, RemoveStatement:
+			return append(out, p)
+		case AddValue, RemoveValue, ExemptCaller, SetKey:
 		}
 	}
-	slices.SortStableFunc(found, func(a, b Suggestion) int {
-		return cmp.Or(cmp.Compare(len(a.Edits), len(b.Edits)), cmp.Compare(a.Size, b.Size))
-	})
-	return found[:min(len(found), maxSuggestions)]
+	return out
 }
 
 // proposal is the question after some edits.

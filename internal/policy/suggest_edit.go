@@ -69,7 +69,8 @@ func (x *editor) grant(spots []spot, free spot, kind Kind) {
 		if d.broken != nil {
 			continue
 		}
-		for i := range d.statements {
+		before := len(x.out)
+		for i := 0; i < len(d.statements) && len(x.out) < before+maxCompletions; i++ {
 			if !d.statements[i].deny {
 				x.complete(at, d, i)
 			}

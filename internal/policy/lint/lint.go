@@ -191,7 +191,7 @@ func (c *checker) document() {
 // redundantStatements tries every statement: if the document means the same without it, others cover it.
 func (c *checker) redundantStatements() {
 	const most = 50 // the comparison is quadratic, and this makes it cubic
-	if n := len(c.o.Statements); n < 2 || n > most {
+	if n := len(c.o.Statements); n < 2 || n > most || len(c.text) > policy.BucketQuota {
 		return
 	}
 	for i := range c.o.Statements {
