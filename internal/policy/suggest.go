@@ -33,7 +33,7 @@ type Edit struct {
 	Operator  string        `json:"operator,omitempty"`
 	Key       string        `json:"key,omitempty"`
 	Value     string        `json:"value,omitempty"`
-	// Wider says that the edit also allows requests other than the one that was asked.
+	// Wider says that the edit also allows other actions, other resources or other callers than those of the request.
 	Wider bool `json:"wider,omitempty"`
 	// Text is the statement as it reads after the edit; empty where it is removed.
 	Text string `json:"text,omitempty"`
@@ -46,7 +46,7 @@ type Change string
 const (
 	AddValue        Change = "add-value"        // to a list of actions, resources, principals or condition values
 	RemoveValue     Change = "remove-value"     // from such a list
-	AddStatement    Change = "add-statement"    // a new Allow for this request alone
+	AddStatement    Change = "add-statement"    // a new Allow for this caller, action and resource
 	AddDocument     Change = "add-document"     // a new policy with such a statement, where there is none yet
 	RemoveStatement Change = "remove-statement" // a Deny
 	ExemptCaller    Change = "exempt-caller"    // from a Deny, by a condition on aws:PrincipalArn

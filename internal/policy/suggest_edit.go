@@ -286,7 +286,7 @@ func (x *editor) removeStatement(at spot, d *Document, i int) {
 	}
 }
 
-// minimal is the statement that allows this request to this caller and nothing else.
+// minimal is the statement that allows this action on this resource to this caller, whatever the circumstances.
 func (x *editor) minimal(kind Kind, variables bool) (Statement, bool) {
 	s := Statement{Unconditional: true, Effect: Text{Value: "Allow"}, Action: &Element{Values: []Text{{Value: x.r.Action}}}}
 	if kind == Bucket || kind == Trust {
@@ -359,15 +359,30 @@ func (x *editor) edit(at spot, d *Document, i int, e Edit, change func(*Outline,
 	if e.Value == "" && e.Element == "Resource" {
 		e.Value = s.Resource.Values[len(s.Resource.Values)-1].Value
 	}
-	e.Wider = e.Change == ExemptCaller || !x.exactly(s)
+	e.Wider = x.wider(&e, s)
 	x.out = append(x.out, x.p.with(x.r, x.p.set.replace(at, changed), e, max(length(e.Text)-before, before-length(e.Text))))
 }
 
-// exactly reports whether the statement is about the request's action and resource alone.
-func (x *editor) exactly(s *Statement) bool {
-	return !s.Action.Not && len(s.Action.Values) == 1 && strings.EqualFold(s.Action.Values[0].Value, x.r.Action) &&
-		(s.Resource == nil || !s.Resource.Not && len(s.Resource.Values) == 1 && s.Resource.Values[0].Value == x.r.Resource) &&
-		s.Effect.Value == "Allow"
+// wider reports whether an edit of the statement, as it reads now, allows more than the request. A new action is allowed on the resources that
+// were there, a new resource for the actions that were there; any other edit opens the whole statement.
+func (x *editor) wider(e *Edit, s *Statement) bool {
+	if s.Effect.Value == "Deny" || s.Principal != nil && !s.Principal.single() {
+		return true
+	}
+	action := !s.Action.Not && len(s.Action.Values) == 1 && strings.EqualFold(s.Action.Values[0].Value, x.r.Action)
+	resource := s.Resource == nil || !s.Resource.Not && len(s.Resource.Values) == 1 && s.Resource.Values[0].Value == x.r.Resource
+	switch {
+	case e.Change == AddValue && e.Element == "Action":
+		return !resource
+	case e.Change == AddValue && e.Element == "Resource":
+		return !action
+	}
+	return !action || !resource
+}
+
+// single reports whether the element names one principal, and not everybody.
+func (e *PrincipalElement) single() bool {
+	return !e.Not && len(e.Groups) == 1 && len(e.Groups[0].Values) == 1 && e.Groups[0].Values[0].Value != "*"
 }
 
 // ref points at the statement in the document as it was before any edit.

@@ -107,6 +107,11 @@ func TestSuggest(t *testing.T) {
 			name: "a service control policy", identity: []string{allS3}, scp: []string{readLogs}, action: "s3:GetObject", resource: "arn:aws:s3:::data/x",
 			want: []string{`add "arn:aws:s3:::data/x" to Resource of the Allow statement "Logs" of the service control policy`},
 		},
+		{
+			name: "a single action more on the one resource", action: "s3:PutObject", resource: "arn:aws:s3:::data/x",
+			identity: []string{`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::data/x"}]}`},
+			want:     []string{`add "s3:PutObject" to Action of the Allow statement of the identity-based policy (line 1, column 38)`},
+		},
 		{name: "an allowed request", identity: []string{allS3}, action: "s3:GetObject", resource: "arn:aws:s3:::data/x"},
 	}
 	for _, tt := range tests {

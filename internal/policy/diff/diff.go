@@ -29,10 +29,10 @@ type Change string
 
 // The changes, the most dangerous first.
 const (
-	NewlyAllowed     Change = "newly-allowed"
-	NewlyDenied      Change = "newly-denied"       // it was allowed
-	NoLongerRefused  Change = "no-longer-refused"  // a Deny is gone; another policy could allow it now
-	NewlyRefusedEver Change = "newly-refused-ever" // a Deny has come where nothing allowed; no other policy can allow it any more
+	NewlyAllowed    Change = "newly-allowed"
+	NewlyDenied     Change = "newly-denied"      // it was allowed
+	NoLongerRefused Change = "no-longer-refused" // a Deny is gone; another policy could allow it now
+	NewlyRefused    Change = "newly-refused"     // a Deny has come where nothing allowed; no other policy can allow it any more
 )
 
 // Words is the change as people say it.
@@ -44,7 +44,7 @@ func (c Change) Words() string {
 		return "no longer allowed"
 	case NoLongerRefused:
 		return "no longer denied explicitly"
-	case NewlyRefusedEver:
+	case NewlyRefused:
 		return "now denied explicitly"
 	}
 	return string(c)

@@ -48,7 +48,7 @@ func changeOf(before, after policy.Outcome) (Change, bool) {
 	case before == policy.ExplicitDeny:
 		return NoLongerRefused, true
 	}
-	return NewlyRefusedEver, true
+	return NewlyRefused, true
 }
 
 func (g *grouping) compare(r *policy.Request, sets [2]*policy.Set, assignment []int) {
@@ -75,7 +75,7 @@ func (g *grouping) compare(r *policy.Request, sets [2]*policy.Set, assignment []
 }
 
 // order is the order of a report: what is newly allowed comes first.
-var order = [...]Change{NewlyAllowed, NewlyDenied, NoLongerRefused, NewlyRefusedEver}
+var order = [...]Change{NewlyAllowed, NewlyDenied, NoLongerRefused, NewlyRefused}
 
 func (g *grouping) end() {
 	for _, change := range order {
