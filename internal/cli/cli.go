@@ -101,7 +101,7 @@ func Run(ctx context.Context, p Process) int {
 }
 
 // exitCode is that of a program that podid run started, when it is not 0.
-type exitCode int
+type exitCode int //nolint:errname // a code, and an error only because that is what verbs return
 
 func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 

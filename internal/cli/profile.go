@@ -75,7 +75,7 @@ func lockFolder(dir string) (unlock func(), err error) {
 	if err := syscall.Flock(int(d.Fd()), syscall.LOCK_EX); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
-	return func() { d.Close() }, nil
+	return func() { _ = d.Close() }, nil // nothing was written
 }
 
 func replaceSection(text string, p Profile, owner string) (string, error) {

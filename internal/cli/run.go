@@ -78,7 +78,7 @@ func runPod(ctx context.Context, p *Process, data string, spec devcluster.PodSpe
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	go pod.Run(ctx)
-	program := exec.CommandContext(ctx, args[0], args[1:]...)
+	program := exec.CommandContext(ctx, args[0], args[1:]...) //nolint:gosec // the user's own program
 	program.Env = append(withoutIdentity(p.Env), pod.Env...)
 	program.Stdin, program.Stdout, program.Stderr = p.Stdin, p.Stdout, p.Stderr
 	if err := program.Start(); err != nil {
@@ -116,7 +116,7 @@ func ofTerminal() bool {
 	if err != nil {
 		return false
 	}
-	defer tty.Close()
+	defer func() { _ = tty.Close() }() // nothing was written
 	foreground, err := unix.IoctlGetInt(int(tty.Fd()), unix.TIOCGPGRP)
 	return err == nil && foreground == unix.Getpgrp()
 }

@@ -44,7 +44,7 @@ func trace(p *Process, file, id string) error {
 	if err != nil {
 		return fmt.Errorf("open the request records: %w; give the control plane's folder with --data or its file with --records", err)
 	}
-	defer in.Close()
+	defer func() { _ = in.Close() }() // it was only read
 	lines := bufio.NewScanner(in)
 	lines.Buffer(make([]byte, 64<<10), maxRecord)
 	for lines.Scan() {

@@ -171,7 +171,7 @@ func (c *Cluster) Run(ctx context.Context) error {
 	}
 	g.Go(func() error { return c.serve(ctx, l) })
 	g.Go(func() error { return c.refreshAgentToken(ctx) })
-	g.Go(func() error { return c.follow(ctx) })
+	g.Go(func() error { c.follow(ctx); return nil })
 	return g.Wait()
 }
 

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"reflect"
 	"strings"
 	"time"
@@ -52,7 +51,7 @@ const (
 
 // follow connects the cluster and keeps reporting what is true, until ctx ends. It never gives up: a cluster that was
 // deleted may be created again, by somebody else: this one creates it once.
-func (c *Cluster) follow(ctx context.Context) error {
+func (c *Cluster) follow(ctx context.Context) {
 	wait := retryFirst
 	create := c.Create
 	for ctx.Err() == nil {
@@ -66,10 +65,10 @@ func (c *Cluster) follow(ctx context.Context) error {
 			err = c.report(ctx)
 		}
 		if ctx.Err() != nil {
-			return nil
+			return
 		}
 		if !errors.Is(err, fault.NotFound) {
-			c.Logger.WarnContext(ctx, "the built-in cluster is not connected", slog.String("cluster", c.Name), slog.Any("error", err))
+			c.Logger.WarnContext(ctx, "the built-in cluster is not connected", "cluster", c.Name, "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -77,7 +76,6 @@ func (c *Cluster) follow(ctx context.Context) error {
 		}
 		wait = min(2*wait, retryMost)
 	}
-	return nil
 }
 
 // connect does what connecting a cluster is: the control plane learns its issuer and key set, the account gets an OIDC

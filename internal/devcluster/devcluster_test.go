@@ -38,7 +38,7 @@ func newCluster(t *testing.T, dir string) *devcluster.Cluster {
 // serve runs a cluster in a folder with a short name, because a unix socket's cannot be long.
 func serve(t *testing.T) (*devcluster.Kubelet, string) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "podid-devcluster-")
+	dir, err := os.MkdirTemp("", "podid-devcluster-") //nolint:usetesting // its name is too long
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,12 +149,14 @@ func TestStartPod(t *testing.T) {
 		audience string
 	}{
 		{
-			"Pod Identity", devcluster.PodSpec{Namespace: "shop", ServiceAccount: "uploader"},
+			"Pod Identity",
+			devcluster.PodSpec{Namespace: "shop", ServiceAccount: "uploader"},
 			[]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI=http://127.0.0.1:2/v1/credentials"},
 			"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "pods.eks.amazonaws.com",
 		},
 		{
-			"IAM roles for service accounts", devcluster.PodSpec{Namespace: "shop", ServiceAccount: "older", RoleARN: "arn:aws:iam::111122223333:role/older"},
+			"IAM roles for service accounts",
+			devcluster.PodSpec{Namespace: "shop", ServiceAccount: "older", RoleARN: "arn:aws:iam::111122223333:role/older"},
 			[]string{"AWS_ROLE_ARN=arn:aws:iam::111122223333:role/older"},
 			"AWS_WEB_IDENTITY_TOKEN_FILE", "sts.amazonaws.com",
 		},

@@ -39,15 +39,15 @@ func TestWrite(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			file, real := test.prepare(t, dir)
+			file, result := test.prepare(t, dir)
 			if err := secretfile.Write(file, []byte("new")); err != nil {
 				t.Fatal(err)
 			}
-			got, err := os.ReadFile(real)
+			got, err := os.ReadFile(result)
 			if err != nil || string(got) != "new" {
 				t.Errorf("got %q, %v, want %q", got, err, "new")
 			}
-			info, err := os.Lstat(real)
+			info, err := os.Lstat(result)
 			if err != nil || info.Mode() != 0o600 {
 				t.Errorf("got mode %v, %v, want 0600 of a regular file", info.Mode(), err)
 			}

@@ -53,7 +53,7 @@ func (c *Config) makeAdministrators(ctx context.Context, directory *iam.Director
 			return nil, fmt.Errorf("make account %s: %w", account, err)
 		}
 		made = append(made, key)
-		text, err := json.Marshal(made)
+		text, err := json.Marshal(made) //nolint:gosec // the secret is what is kept, in a private file
 		if err != nil {
 			return nil, fmt.Errorf("keep the administrators' keys: %w", err)
 		}

@@ -80,7 +80,7 @@ func (k *certificates) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error)
 	if now := k.now(); now.Sub(k.renewed) >= k.every {
 		if err := k.renew(now); err != nil {
 			k.renewed = now // asked again after another while, not by every client
-			k.log.ErrorContext(hello.Context(), "the certificate could not be renewed; the last one is served", slog.Any("error", err))
+			k.log.ErrorContext(hello.Context(), "the certificate could not be renewed; the last one is served", "error", err)
 		}
 	}
 	return k.current, nil

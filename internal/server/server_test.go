@@ -55,7 +55,7 @@ func run(t *testing.T, c server.Config, f func(server.Started)) {
 	go func() { ended <- server.Run(ctx, c) }()
 	defer func() {
 		cancel()
-		if err := errors.Join(<-ended, os.Chdir(here)); err != nil {
+		if err := errors.Join(<-ended, os.Chdir(here)); err != nil { //nolint:usetesting // it is not the test that goes elsewhere
 			t.Errorf("the end: %v", err)
 		}
 	}()

@@ -92,7 +92,7 @@ func (d *demo) askAgent(ctx context.Context, token string) (aws.Credentials, err
 	if resp.StatusCode != http.StatusOK {
 		return aws.Credentials{}, fmt.Errorf("%d %s", resp.StatusCode, strings.TrimSpace(string(body)))
 	}
-	var c struct{ AccessKeyId, SecretAccessKey, Token string } //nolint:revive // the agent's spelling
+	var c struct{ AccessKeyId, SecretAccessKey, Token string } //nolint:revive,staticcheck // the agent's spelling
 	if err := json.Unmarshal(body, &c); err != nil {
 		return aws.Credentials{}, err
 	}
