@@ -8,7 +8,6 @@ import (
 
 	cedar "github.com/cedar-policy/cedar-go"
 	minio "github.com/minio/pkg/v3/policy"
-
 	"github.com/podid/podid/internal/arn"
 	"github.com/podid/podid/internal/policy"
 )
