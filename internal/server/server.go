@@ -53,6 +53,9 @@ func Run(ctx context.Context, c Config) error {
 	if errors.Is(err, fault.Conflict) {
 		return fmt.Errorf("open the state: %w; stop it, or choose another folder with --data", err)
 	}
+	if errors.Is(err, fault.Unavailable) && len(c.Etcd.Endpoints) > 0 {
+		return fmt.Errorf("open the state: %w; does that etcd run, and are --etcd-endpoints and --etcd-ca its own?", err)
+	}
 	if err != nil {
 		return fmt.Errorf("open the state: %w", err)
 	}
