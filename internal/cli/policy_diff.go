@@ -64,7 +64,7 @@ func compare(p *Process, typ, before, after string, budget int) (*diff.Report, e
 		return nil, err
 	}
 	report, err := diff.Documents(kind, old, changed, budget)
-	if side, ok := errors.AsType[*diff.Side](err); ok {
+	if side, ok := errors.AsType[*diff.SideError](err); ok {
 		if side.Old {
 			return nil, placed(before, side.Err)
 		}

@@ -82,19 +82,19 @@ func (c *Context) grow() {
 }
 
 func (c *Context) insert(position int) {
-	mask := uint64(len(c.table) - 1)
+	mask := uint64(len(c.table) - 1) //nolint:gosec // a length is never negative, and the table is never empty here
 	slot := c.entries[position-1].hash & mask
 	for c.table[slot] != 0 {
 		slot = (slot + 1) & mask
 	}
-	c.table[slot] = uint16(position)
+	c.table[slot] = uint16(position) //nolint:gosec // Set keeps at most maxKeys entries
 }
 
 func (c *Context) find(name string, hash uint64) *entry {
 	if c == nil || len(c.table) == 0 {
 		return nil
 	}
-	mask := uint64(len(c.table) - 1)
+	mask := uint64(len(c.table) - 1) //nolint:gosec // not empty
 	for slot := hash & mask; c.table[slot] != 0; slot = (slot + 1) & mask {
 		e := &c.entries[c.table[slot]-1]
 		if e.hash == hash && (e.name == name || strings.EqualFold(e.name, name)) {

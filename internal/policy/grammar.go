@@ -126,7 +126,7 @@ func (b *drafter) statement(n *node) bool {
 	s := draftStatement{pos: n.pos}
 	for i := range n.members {
 		m := &n.members[i]
-		ok := true
+		var ok bool
 		switch m.name {
 		case "Sid":
 			ok = b.text(&m.value, "Sid", &s.sid)

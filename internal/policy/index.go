@@ -239,7 +239,7 @@ func newTable[T any](n int) table[T] {
 }
 
 func (t *table[T]) put(hash uint64, value T) {
-	mask := uint64(len(t.slots) - 1)
+	mask := uint64(len(t.slots) - 1) //nolint:gosec // not empty
 	i := mix(hash) & mask
 	for t.slots[i].used {
 		i = (i + 1) & mask
@@ -251,7 +251,7 @@ func (t *table[T]) get(hash uint64) *T {
 	if len(t.slots) == 0 {
 		return nil
 	}
-	mask := uint64(len(t.slots) - 1)
+	mask := uint64(len(t.slots) - 1) //nolint:gosec // not empty
 	for i := mix(hash) & mask; t.slots[i].used; i = (i + 1) & mask {
 		if t.slots[i].hash == hash {
 			return &t.slots[i].value

@@ -258,7 +258,7 @@ func jump(tokens []token, last int, text string, from *int) bool {
 	if next.kind != literal {
 		return true
 	}
-	step := 0
+	var step int
 	if last+2 == len(tokens) {
 		if step = len(text) - len(next.text) - *from; step < 0 || text[*from+step:] != next.text {
 			return false

@@ -13,7 +13,7 @@ func (e *Edit) Sentence() string {
 	case RemoveValue:
 		return fmt.Sprintf("remove %q from %s of %s%s", e.Value, e.list(), e.where(), e.remark())
 	case AddStatement:
-		return fmt.Sprintf("add a statement to %s", e.document())
+		return "add a statement to " + e.document()
 	case AddDocument:
 		article := "a"
 		if e.Layer == IdentityLayer {

@@ -31,10 +31,10 @@ func checkText(kind Kind, text string, why purpose) *SyntaxError {
 
 // bucketText is S3's word for a grammar failure.
 func bucketText(err *SyntaxError) string {
-	switch {
-	case err.Detail == "no Statement":
+	switch err.Detail {
+	case "no Statement":
 		return textBucketMissing + "Statement"
-	case err.Detail == "Effect is Allow or Deny":
+	case "Effect is Allow or Deny":
 		return textBucketMissing + "Effect"
 	}
 	return textBucketJSON
@@ -204,7 +204,7 @@ func (v *validator) action(a word) *SyntaxError {
 		return v.fail(a.pos, textActionVendor, strconv.Quote(a.text)+" names no service")
 	case strings.Contains(name, ":"):
 		return v.fail(a.pos, textActionColon, strconv.Quote(a.text))
-	case strings.ContainsFunc(vendor, notVendor) && !(v.why == reading && strings.ContainsAny(vendor, "*?")) && vendor != "*":
+	case strings.ContainsFunc(vendor, notVendor) && (v.why != reading || !strings.ContainsAny(vendor, "*?")) && vendor != "*":
 		return v.fail(a.pos, "Vendor "+vendor+" is not valid", "")
 	}
 	return nil

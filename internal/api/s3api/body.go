@@ -74,10 +74,10 @@ type incoming struct {
 // Read yields the payload. What fails without a name of its own is the transfer from the client.
 func (b *incoming) Read(p []byte) (int, error) {
 	n, err := b.payload.Read(p)
-	switch {
-	case err == nil:
+	if err == nil {
 		return n, nil
-	case err == io.EOF:
+	}
+	if err == io.EOF {
 		if !b.same() {
 			return 0, noSuchBucket(b.bucket.Name)
 		}

@@ -72,7 +72,7 @@ type errorBody struct {
 
 // shapeOf finds a failure's shape. A store's failure has the shape that was found for it.
 func shapeOf(f *fault.Error) api.Shape {
-	if own, ok := errors.AsType[*storeFault](f); ok && f.Subject == "store" {
+	if own, ok := errors.AsType[*storeAnswerError](f); ok && f.Subject == "store" {
 		return own.shape
 	}
 	return faults.Shape(f)

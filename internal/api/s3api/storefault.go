@@ -11,13 +11,13 @@ import (
 	"github.com/podid/podid/internal/objectstore"
 )
 
-// storeFault is an error answer of the store: the shape it is passed on with, and its own words for the record.
-type storeFault struct {
+// storeAnswerError is an error answer of the store: the shape it is passed on with, and its own words for the record.
+type storeAnswerError struct {
 	shape  api.Shape
 	detail string
 }
 
-func (e *storeFault) Error() string {
+func (e *storeAnswerError) Error() string {
 	return "the store answered " + strconv.Itoa(e.shape.Status) + " " + e.shape.Code + ": " + e.detail
 }
 
@@ -75,7 +75,7 @@ func storeError(resp *objectstore.Response) error {
 // failure is what the caller is told of a store's error. A refusal of our own key, a lost bucket and what nobody knows is our
 // failure, not the caller's. Status is 0 for an error that came with status 200.
 func (d storeDocument) failure(status int) error {
-	cause := &storeFault{shape: api.Shape{Code: d.Code, Status: status}, detail: d.Message}
+	cause := &storeAnswerError{shape: api.Shape{Code: d.Code, Status: status}, detail: d.Message}
 	if d.Code == "NoSuchKey" || status == http.StatusNotFound && d.Code == "" {
 		return fault.New(fault.NotFound, "key", "The specified key does not exist.").Because(cause)
 	}

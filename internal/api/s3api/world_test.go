@@ -120,11 +120,11 @@ func newWorldWith(t testing.TB, listen func(http.Handler) *httptest.Server, obje
 	return w
 }
 
-func (w *world) client(p aws.CredentialsProvider, change ...func(*s3.Options)) *s3.Client {
+func (w *world) client(p aws.CredentialsProvider) *s3.Client {
 	return s3.New(s3.Options{
 		Region: region, BaseEndpoint: aws.String(w.server.URL), UsePathStyle: true, RetryMaxAttempts: 1, Credentials: p,
 		HTTPClient: w.server.Client(),
-	}, change...)
+	})
 }
 
 func (w *world) anonymous() *s3.Client { return w.client(aws.AnonymousCredentials{}) }

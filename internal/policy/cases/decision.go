@@ -2,6 +2,7 @@ package cases
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -72,7 +73,7 @@ func (d *decision) run(out *Result) error {
 		Principal: p, Action: d.Request.Action, Resource: d.Request.Resource, ResourceAccount: d.Request.ResourceAccount, Context: c,
 	}
 	if r.Action == "" || r.Resource == "" {
-		return fmt.Errorf("a request needs an action and a resource")
+		return errors.New("a request needs an action and a resource")
 	}
 	t := policy.Explain(r, set)
 	out.Decision, out.Why = t.Outcome.String(), t.Sentence()
@@ -95,7 +96,7 @@ func (d *decision) set() (*policy.Set, error) {
 	case err != nil:
 		return nil, err
 	case len(boundary) > 1:
-		return nil, fmt.Errorf("policies.boundary holds one document at most")
+		return nil, errors.New("policies.boundary holds one document at most")
 	case len(boundary) == 1:
 		s.Boundary, names.Boundary = boundary[0], named[0]
 	}

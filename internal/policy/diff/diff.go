@@ -73,26 +73,26 @@ type Example struct {
 // DefaultBudget is how many requests [Documents] evaluates at most, unless told otherwise: some seconds.
 const DefaultBudget = 400_000
 
-// Side tells which document does not compile.
-type Side struct {
+// SideError tells which document does not compile.
+type SideError struct {
 	Old bool
 	Err error // a [*policy.SyntaxError]
 }
 
-func (s *Side) Error() string { return s.Err.Error() }
-func (s *Side) Unwrap() error { return s.Err }
+func (s *SideError) Error() string { return s.Err.Error() }
+func (s *SideError) Unwrap() error { return s.Err }
 
-// Documents compares two documents of a kind. A document that does not compile is a [*Side].
+// Documents compares two documents of a kind. A document that does not compile is a [*SideError].
 func Documents(kind policy.Kind, before, after string, budget int) (*Report, error) {
 	docs := [2]*policy.Document{}
 	outlines := [2]*policy.Outline{}
 	for i, text := range [2]string{before, after} {
 		var err error
 		if docs[i], err = policy.Compile(kind, text); err != nil {
-			return nil, &Side{i == 0, err}
+			return nil, &SideError{i == 0, err}
 		}
 		if outlines[i], err = policy.ReadOutline(text); err != nil {
-			return nil, &Side{i == 0, err}
+			return nil, &SideError{i == 0, err}
 		}
 	}
 	if same, err := policy.Equivalent(before, after); err == nil && same {

@@ -58,7 +58,7 @@ func (g *grouping) compare(r *policy.Request, sets [2]*policy.Set, assignment []
 		return
 	}
 	if g.changed == nil {
-		g.changed = map[Change]*contexts{}
+		g.changed = make(map[Change]*contexts)
 	}
 	c := g.changed[change]
 	if c == nil {
