@@ -156,9 +156,7 @@ func (RESTJSON) encode(w http.ResponseWriter, _ *AnyOperation, out any, _ string
 
 func (RESTJSON) fail(w http.ResponseWriter, s Shape, text string, members map[string]string, _ string) {
 	body := make(map[string]string, len(members)+1)
-	for k, v := range members {
-		body[k] = v
-	}
+	maps.Copy(body, members)
 	body["message"] = text
 	encoded, _ := json.Marshal(body) // a map of strings always encodes
 	w.Header().Set("Content-Type", "application/json")

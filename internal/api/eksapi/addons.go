@@ -175,7 +175,7 @@ func (s *service) describeAddon(a *cluster.Addon) *types.Addon {
 	report := s.Clusters.Report(a.Account, a.Cluster)
 	out := &types.Addon{
 		AddonName: aws.String(a.Name), AddonArn: aws.String(a.ARN()), AddonVersion: aws.String(a.Version), ClusterName: aws.String(a.Cluster),
-		Status: types.AddonStatus(a.Status(report)), CreatedAt: instant(a.CreatedAt), ModifiedAt: instant(a.ModifiedAt), Tags: tags(a.Tags),
+		Status: types.AddonStatus(a.Status(report)), CreatedAt: new(a.CreatedAt), ModifiedAt: new(a.ModifiedAt), Tags: tags(a.Tags),
 		ConfigurationValues: optional(a.Configuration), ServiceAccountRoleArn: optional(a.ServiceAccountRole),
 		Health: &types.AddonHealth{Issues: []types.AddonIssue{}}, NamespaceConfig: &types.AddonNamespaceConfigResponse{Namespace: aws.String(a.Namespace)},
 		PodIdentityAssociations: a.AssociationARNs(),

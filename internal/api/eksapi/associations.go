@@ -207,7 +207,7 @@ func describeAssociation(a *cluster.Association) *types.PodIdentityAssociation {
 	return &types.PodIdentityAssociation{
 		ClusterName: aws.String(a.Cluster), Namespace: aws.String(a.Namespace), ServiceAccount: aws.String(a.ServiceAccount),
 		RoleArn: aws.String(a.RoleARN), AssociationArn: aws.String(a.ARN()), AssociationId: aws.String(a.ID), Tags: tags(a.Tags),
-		CreatedAt: instant(a.CreatedAt), ModifiedAt: instant(a.ModifiedAt), OwnerArn: optional(a.OwnerARN),
+		CreatedAt: new(a.CreatedAt), ModifiedAt: new(a.ModifiedAt), OwnerArn: optional(a.OwnerARN),
 		DisableSessionTags: aws.Bool(a.DisableSessionTags), TargetRoleArn: optional(a.TargetRoleARN), Policy: optional(a.Policy),
 		ExternalId: externalID(a),
 	}

@@ -73,7 +73,7 @@ func describeCluster(c *cluster.Cluster) *types.Cluster {
 	var wanted sdk.CreateClusterInput
 	_ = json.Unmarshal(c.Settings, &wanted) // it was marshalled from the same struct; an empty one is the fallback
 	out := &types.Cluster{
-		Name: aws.String(c.Name), Arn: aws.String(c.ARN()), CreatedAt: instant(c.CreatedAt), RoleArn: aws.String(c.RoleARN),
+		Name: aws.String(c.Name), Arn: aws.String(c.ARN()), CreatedAt: new(c.CreatedAt), RoleArn: aws.String(c.RoleARN),
 		Status: types.ClusterStatus(c.Status()), Tags: tags(c.Tags), Version: wanted.Version,
 		ResourcesVpcConfig: &types.VpcConfigResponse{SubnetIds: []string{}, SecurityGroupIds: []string{}, PublicAccessCidrs: []string{}},
 		Health:             &types.ClusterHealth{Issues: []types.ClusterIssue{}},

@@ -118,8 +118,7 @@ func compare(t *testing.T, where string, v reflect.Type, s *smithy.Schema, seen 
 		seen[v] = true
 		members := s.Members()
 		fields := 0
-		for i := range v.NumField() {
-			f := v.Field(i)
+		for f := range v.Fields() {
 			if !f.IsExported() || f.Name == "ResultMetadata" {
 				continue
 			}

@@ -118,7 +118,7 @@ func (s *service) describeNodegroup(home *cluster.Cluster, g *cluster.Nodegroup)
 	_ = json.Unmarshal(g.Settings, &wanted) // it was marshalled from the same struct; an empty one is the fallback
 	out := &types.Nodegroup{
 		NodegroupName: aws.String(g.Name), NodegroupArn: aws.String(g.ARN()), ClusterName: aws.String(g.Cluster),
-		NodeRole: aws.String(g.NodeRole), Status: types.NodegroupStatus(g.Status(report)), CreatedAt: instant(g.CreatedAt), ModifiedAt: instant(g.ModifiedAt),
+		NodeRole: aws.String(g.NodeRole), Status: types.NodegroupStatus(g.Status(report)), CreatedAt: new(g.CreatedAt), ModifiedAt: new(g.ModifiedAt),
 		Tags: tags(g.Tags), Subnets: append([]string{}, wanted.Subnets...), InstanceTypes: append([]string{}, wanted.InstanceTypes...),
 		Labels: tags(wanted.Labels), Taints: append([]types.Taint{}, wanted.Taints...), ScalingConfig: wanted.ScalingConfig,
 		AmiType: wanted.AmiType, CapacityType: wanted.CapacityType, Health: &types.NodegroupHealth{Issues: []types.Issue{}},

@@ -9,7 +9,6 @@ package eksapi
 import (
 	"encoding/base64"
 	"net/http"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	smithy "github.com/aws/smithy-go"
@@ -125,8 +124,6 @@ func tags(m map[string]string) map[string]string {
 	}
 	return m
 }
-
-func instant(t time.Time) *time.Time { return &t }
 
 // passRole holds that the caller may pass a role to a service. A role of another account has nobody who could allow that.
 func passRole(c *api.Call, roleARN, service string) error {
