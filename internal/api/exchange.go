@@ -43,7 +43,7 @@ func (x *Exchange) Authenticate(ctx context.Context) error {
 		return errUnsigned
 	}
 	if !x.front.regionFits(x.Auth) {
-		return fault.New(fault.Unauthenticated, "signature", "Credential should be scoped to a valid region: this endpoint serves %q",
+		return fault.New(fault.Unauthenticated, "region", "Credential should be scoped to a valid region: this endpoint serves %q",
 			x.front.region)
 	}
 	caller, secret, err := x.front.authorizer.Caller(ctx, x.Auth.AccessKeyID, x.Auth.SessionToken)

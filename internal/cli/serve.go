@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"gopkg.in/natefinch/lumberjack.v2"
 
 	"github.com/podid/podid/internal/api"
 	"github.com/podid/podid/internal/secretfile"
@@ -46,7 +47,7 @@ func (f *serveFlags) common(c *cobra.Command, p *Process) {
 	c.Flags().StringVar(&f.listen, "listen", "127.0.0.1:8474", "address and port; plain HTTP is for loopback addresses only")
 	c.Flags().StringVar(&f.region, "region", "us-east-1", "the region that this control plane serves")
 	c.Flags().StringVar(&f.awsConfig, "aws-config", p.awsConfig(), "AWS shared config file that gets the profiles (AWS_CONFIG_FILE)")
-	c.Flags().StringVar(&f.records, "records", "", "file for the request records, one JSON line each; - for standard output (default DATA/records.jsonl)")
+	c.Flags().StringVar(&f.records, "records", "", "file for the request records, one JSON line each; - for standard output (default DATA/records.jsonl, and up to half a gigabyte of older ones beside it)")
 	c.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "log more")
 	c.Flags().BoolVar(&f.tls.SelfSigned, "tls-self-signed", false, "serve HTTPS with a certificate of an own authority, kept in DATA/tls")
 }
@@ -138,7 +139,8 @@ func (f *serveFlags) recorder(p *Process) (emit func(*api.Record), done func(), 
 	if f.records == "-" {
 		return api.NewRecords(p.Stdout, failed).Emit, func() {}, nil
 	}
-	if f.records == "" {
+	bounded := f.records == ""
+	if bounded {
 		f.records = recordFile(f.data)
 	}
 	if f.records, err = absolute(f.records); err != nil {
@@ -151,12 +153,26 @@ func (f *serveFlags) recorder(p *Process) (emit func(*api.Record), done func(), 
 	if err != nil {
 		return nil, nil, fmt.Errorf("open the file of the request records: %w; choose another one with --records", err)
 	}
-	return api.NewRecords(file, failed).Emit, func() {
+	var out io.WriteCloser = file
+	if bounded {
+		// A file of the operator's choice is the operator's to rotate; ours must not fill the disk.
+		out = &lumberjack.Logger{Filename: f.records, MaxSize: recordMegabytes, MaxBackups: recordBackups}
 		if err := file.Close(); err != nil {
+			return nil, nil, fmt.Errorf("open the file of the request records: %w", err)
+		}
+	}
+	return api.NewRecords(out, failed).Emit, func() {
+		if err := out.Close(); err != nil {
 			failed(err)
 		}
 	}, nil
 }
+
+// The records of a data folder are kept in one file and so many older ones of this size.
+const (
+	recordMegabytes = 64
+	recordBackups   = 8
+)
 
 // recordFile is where the request records of a data folder are.
 func recordFile(data string) string { return filepath.Join(data, "records.jsonl") }

@@ -4,9 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -39,7 +42,30 @@ func traceCommand(p *Process) *cobra.Command {
 // maxRecord bounds a line: a record with a long trace has some tens of kilobytes.
 const maxRecord = 4 << 20
 
+// errNoRequest says that a file holds no such record.
+var errNoRequest = errors.New("no such request")
+
+// trace looks into the file and, where it was rotated, into the older ones, newest first.
 func trace(p *Process, file, id string) error {
+	err := traceIn(p, file, id)
+	if !errors.Is(err, errNoRequest) {
+		return err
+	}
+	extension := filepath.Ext(file)
+	older, globErr := filepath.Glob(strings.TrimSuffix(file, extension) + "-*" + extension)
+	if globErr != nil {
+		return globErr
+	}
+	slices.Sort(older) // their names end in the time of the rotation
+	for _, name := range slices.Backward(older) {
+		if err := traceIn(p, name, id); !errors.Is(err, errNoRequest) {
+			return err
+		}
+	}
+	return fmt.Errorf("no request %s in %s; give another control plane's folder with --data", id, file)
+}
+
+func traceIn(p *Process, file, id string) error {
 	in, err := os.Open(filepath.Clean(file))
 	if err != nil {
 		return fmt.Errorf("open the request records: %w; give the control plane's folder with --data or its file with --records", err)
@@ -64,5 +90,5 @@ func trace(p *Process, file, id string) error {
 	if err := lines.Err(); err != nil {
 		return fmt.Errorf("read the request records: %w", err)
 	}
-	return fmt.Errorf("no request %s in %s; give another control plane's folder with --data", id, file)
+	return errNoRequest
 }

@@ -207,3 +207,13 @@ func TestSettings(t *testing.T) {
 	_, err = w.admin.GetObjectAcl(ctx, &s3.GetObjectAclInput{Bucket: &name, Key: aws.String("none")})
 	refused(t, err, "NoSuchKey", 404, "")
 }
+
+// TestWrongRegion: the answer names the region that is right, which clients follow.
+func TestWrongRegion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	o := w.admin.Options()
+	o.Region = "us-west-2"
+	_, err := s3.New(o).ListBuckets(t.Context(), nil)
+	refused(t, err, "AuthorizationHeaderMalformed", 400, region)
+}

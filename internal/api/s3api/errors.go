@@ -25,6 +25,7 @@ var faults = api.Faults{
 		Code: "ExpiredToken", Status: http.StatusBadRequest, Text: "The provided token has expired.",
 	}},
 	{Kind: fault.Unauthenticated, Subject: "signature", Shape: api.Shape{Code: "SignatureDoesNotMatch", Status: http.StatusForbidden}},
+	{Kind: fault.Unauthenticated, Subject: "region", Shape: api.Shape{Code: "AuthorizationHeaderMalformed", Status: http.StatusBadRequest}},
 	{Kind: fault.Expired, Subject: "signature", Shape: api.Shape{Code: "RequestTimeTooSkewed", Status: http.StatusForbidden}},
 	{Kind: fault.Invalid, Subject: "signature", Shape: api.Shape{Code: "AuthorizationHeaderMalformed", Status: http.StatusBadRequest}},
 	{Kind: fault.Invalid, Subject: "payload", Shape: api.Shape{Code: "XAmzContentSHA256Mismatch", Status: http.StatusBadRequest}},
@@ -66,6 +67,7 @@ type errorBody struct {
 	Message   string   `xml:"Message"`
 	Bucket    string   `xml:"BucketName,omitempty"`
 	Key       string   `xml:"Key,omitempty"`
+	Region    string   `xml:"Region,omitempty"` // the right one, for a request that was signed for another
 	RequestID string   `xml:"RequestId"`
 	HostID    string   `xml:"HostId"`
 }
@@ -100,6 +102,9 @@ func (s *Service) fail(x *api.Exchange, r *request, err error) {
 	b := errorBody{Code: shape.Code, Message: text, RequestID: x.Record.RequestID, HostID: x.Record.EventID}
 	if r != nil {
 		b.Bucket, b.Key = r.bucket, r.key
+	}
+	if f.Subject == "region" {
+		b.Region = s.region
 	}
 	if name, ok := f.Members["BucketName"]; ok {
 		b.Bucket = name // of the copy source, for one
