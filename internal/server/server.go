@@ -124,7 +124,7 @@ func (c *Config) run(ctx context.Context, l net.Listener, tlsConfig *tls.Config,
 			iamapi.New(iamapi.Config{IAM: directory}),
 			stsapi.New(stsapi.Config{IAM: directory, Authorizer: authorizer, Ring: ring, Keys: webIdentityKeys(clusters)}),
 			s3api.New(s3api.Config{Region: c.Region, Buckets: buckets, Store: objects, Hosts: c.TLS.Hosts}),
-			podidapi.New(podidapi.Config{Clusters: clusters, IAM: directory}),
+			podidapi.New(podidapi.Config{Clusters: clusters, IAM: directory, Stopping: ctx.Done()}),
 		},
 		Plain: map[string]http.Handler{
 			"/healthz": health(db),

@@ -29,10 +29,11 @@ var faults = api.Faults{
 	{Kind: fault.Internal, Shape: api.Shape{Code: "InternalServerException", Status: http.StatusInternalServerError}},
 }
 
-// Config is what the service needs; every field is required.
+// Config is what the service needs; every field but Stopping is required.
 type Config struct {
 	Clusters *cluster.Registry
 	IAM      *iam.Directory
+	Stopping <-chan struct{} // closed when the control plane begins to stop; nil: never
 }
 
 type service struct{ Config }
@@ -111,9 +112,27 @@ func (s *service) putClusterReport(ctx context.Context, c *api.Call, in *reportI
 // maxWait bounds a long poll.
 const maxWait = 30 * time.Second
 
+// untilStopping is ctx, ended also by the end of the control plane: a long poll must not hold up a restart.
+func (s *service) untilStopping(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-s.Stopping:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
+}
+
 func (s *service) watchCluster(ctx context.Context, c *api.Call, in *watchInput) (*client.Wanted, error) {
 	wait := max(0, min(time.Duration(in.WaitSeconds)*time.Second, maxWait))
-	wanted, err := s.Clusters.Watch(ctx, c.Account(), in.Name, in.After, wait)
+	waiting, over := s.untilStopping(ctx)
+	defer over()
+	wanted, err := s.Clusters.Watch(waiting, c.Account(), in.Name, in.After, wait)
+	if waiting.Err() != nil && ctx.Err() == nil { // podid stops: the wait is over, and what is known is the answer
+		wanted, err = s.Clusters.Watch(ctx, c.Account(), in.Name, in.After, 0)
+	}
 	if err != nil {
 		return nil, err
 	}

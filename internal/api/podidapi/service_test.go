@@ -43,6 +43,7 @@ type world struct {
 	iam      *iam.Directory
 	url      string
 	admin    *client.Client
+	stopping chan struct{}
 
 	mu      sync.Mutex
 	records []*api.Record
@@ -60,10 +61,10 @@ func newWorld(t *testing.T) *world {
 	must(t, err)
 	clusters, err := cluster.New(cluster.Config{DB: db, Region: region})
 	must(t, err)
-	w := &world{clusters: clusters, iam: directory}
+	w := &world{clusters: clusters, iam: directory, stopping: make(chan struct{})}
 	server := httptest.NewServer(api.NewFront(api.FrontConfig{
 		Region: region, Authorizer: authorizer, Now: time.Now, Strict: true,
-		Services: []api.Service{podidapi.New(podidapi.Config{Clusters: clusters, IAM: directory})},
+		Services: []api.Service{podidapi.New(podidapi.Config{Clusters: clusters, IAM: directory, Stopping: w.stopping})},
 		Plain:    map[string]http.Handler{"/id/": podidapi.Discovery(clusters)},
 		Logger:   slog.New(slog.NewTextHandler(t.Output(), nil)),
 		Emit: func(r *api.Record) {

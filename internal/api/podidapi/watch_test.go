@@ -38,6 +38,28 @@ func TestWatchEndsWithItsCaller(t *testing.T) {
 	}
 }
 
+// TestWatchEndsWithTheControlPlane holds that a long poll does not hold up a restart: it is answered with what is known.
+func TestWatchEndsWithTheControlPlane(t *testing.T) {
+	t.Parallel()
+	w, ctx := newWorld(t), t.Context()
+	now, err := w.admin.WatchCluster(ctx, "c", 0, 0)
+	must(t, err)
+	start := time.Now()
+	answered := make(chan error, 1)
+	go func() {
+		again, err := w.admin.WatchCluster(ctx, "c", now.Revision, 30*time.Second)
+		if err == nil && again.Revision != now.Revision {
+			err = fmt.Errorf("got revision %d, want %d", again.Revision, now.Revision)
+		}
+		answered <- err
+	}()
+	close(w.stopping)
+	must(t, <-answered)
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("the watch went on for %s", took)
+	}
+}
+
 // TestWatchWithoutNews holds that a watch returns what it was given when its time is over, whatever length was asked for.
 func TestWatchWithoutNews(t *testing.T) {
 	t.Parallel()
