@@ -1,7 +1,7 @@
 // Package client calls podid's own REST-JSON service (signing name "podid") as any outsider would: with signed requests.
 //
 // It is what the command line, the operator and the built-in cluster of the laptop mode use; for everything that AWS has a
-// call for they use the AWS SDK. It knows no types of the service: callers bring the structs.
+// call for they use the AWS SDK. Its structs are the service's wire shapes: the server takes and returns the same ones.
 package client
 
 import (
@@ -71,7 +71,7 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 	}
 	resp, err := c.c.HTTP.Do(req)
 	if err != nil {
-		return fault.New(fault.Unavailable, "control plane", "podid does not answer at %s", c.c.Endpoint).Because(err)
+		return fault.New(fault.Unavailable, "control plane", "podid does not answer at %s; is \"podid serve\" or \"podid dev\" running there?", c.c.Endpoint).Because(err)
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
