@@ -29,9 +29,9 @@ type layer struct {
 var layers = []layer{
 	{"cmd/podid", "cli", "a main is ten lines: the verbs are in cli, where tests can reach them"},
 	{"cmd/podid-agent", "agent", "a main is ten lines"},
-	{"cmd/podid-operator", "kube/inject kube/reconcile kube/publish", "a main is ten lines"},
+	{"cmd/podid-operator", "kube/operator", "a main is ten lines"},
 
-	{"cli", "server agent devcluster client api policy/cases policy/diff policy/lint policy secretfile arn", "the verbs are wiring and clients; what they need from the domain they ask for over the API; only the offline policy verbs call the evaluator"},
+	{"cli", "server kube/connect agent devcluster client api policy/cases policy/diff policy/lint policy secretfile arn", "the verbs are wiring and clients; what they need from the domain they ask for over the API; only the offline policy verbs call the evaluator"},
 	{
 		"server/servertest", "server agent devcluster api oidc cluster authz iam bucket objectstore policy credential store/storetest store arn fault",
 		"test support: a control plane in one call",
@@ -40,9 +40,16 @@ var layers = []layer{
 		"server", services + " api/sigv4 api oidc cluster authz iam bucket objectstore policy credential store secretfile arn fault",
 		"the one place that wires; agent and kube are clients of the control plane, never parts of it",
 	},
-	{"kube/inject", "fault", "a function from pod to patch: no client, no control plane"},
-	{"kube/reconcile", "kube/publish client fault", "speaks to the control plane through its public API like any other client"},
-	{"kube/publish", "client fault", "speaks to the control plane through its public API like any other client"},
+	{"kube/connect", "kube/manifest apis/podidentity/v1alpha1 client oidc fault", "connects a cluster as a person with a kubeconfig and a profile could, step by step"},
+	{"kube/operator", "kube/admission kube/reconcile kube/publish kube/follow kube/manifest kube/inject apis/podidentity/v1alpha1 client fault", "the one place that wires the operator"},
+	{"kube/admission", "kube/inject kube/follow apis/podidentity/v1alpha1 fault", "the webhook's edge: what is decided about a pod is in inject, who has an identity in follow"},
+	{"kube/inject", "apis/podidentity/v1alpha1", "a function from pod to patch: no client, no control plane"},
+	{"kube/reconcile", "kube/follow kube/manifest apis/podidentity/v1alpha1 client fault", "speaks to the control plane through its public API like any other client"},
+	{"kube/publish", "kube/follow apis/podidentity/v1alpha1 client oidc fault", "speaks to the control plane through its public API like any other client"},
+	{"kube/follow", "client fault", "speaks to the control plane through its public API like any other client"},
+	{"kube/manifest", "deploy", "renders the chart: the one description of what runs in a cluster"},
+	{"deploy", "", "holds the chart"},
+	{"apis/podidentity/v1alpha1", "", "the names in people's manifests: imported by others, imports nothing of ours"},
 	{"devcluster", "client oidc secretfile fault", "the laptop's cluster is a client of the public API; it gets nothing that a real cluster does not get"},
 
 	{"agent", "fault", "runs on every node: small, static, and nothing in it that could read the control plane's state"},
@@ -94,8 +101,9 @@ var pure = strings.Fields("arn fault policy iam cluster authz credential bucket 
 
 var fences = []fence{
 	{"go.etcd.io", []string{"store"}, nil, "go through internal/store"},
-	{"k8s.io", []string{"kube", "apis", "cmd/podid-operator"}, nil, "the control plane and the agent do not link client-go"},
-	{"sigs.k8s.io", []string{"kube", "apis", "cmd/podid-operator"}, nil, "the control plane and the agent do not link client-go"},
+	{"k8s.io", []string{"kube", "apis", "cmd/podid-operator", "test"}, nil, "the control plane and the agent know nothing of client-go"},
+	{"sigs.k8s.io", []string{"kube", "apis", "cmd/podid-operator", "test"}, nil, "the control plane and the agent know nothing of client-go"},
+	{"helm.sh", []string{"kube/manifest"}, nil, "the chart is rendered in one place"},
 	{"github.com/versity/versitygw", []string{"objectstore"}, nil, "the embedded byte store is one store among many, behind internal/objectstore"},
 	{"net/http", nil, pure, "transport belongs to api, agent and server"},
 	{"encoding/xml", nil, pure, "wire formats belong to api"},
@@ -112,7 +120,8 @@ var links = []struct {
 		[]string{"go.etcd.io", "k8s.io", "sigs.k8s.io", "github.com/versity/versitygw"},
 		"it runs on every node: small, static, and unable to speak to the store",
 	},
-	{"cmd/podid", []string{"k8s.io/client-go", "k8s.io/api", "sigs.k8s.io/controller-runtime"}, "the control plane never dials a cluster"},
+	{"internal/server", []string{"k8s.io/client-go", "k8s.io/api", "sigs.k8s.io/controller-runtime"}, "the control plane never dials a cluster; the command line does, to connect one"},
+	{"cmd/podid-operator", []string{"go.etcd.io", "github.com/versity/versitygw"}, "it runs in clusters that do not have to trust one another, and is a client of the control plane"},
 }
 
 func TestImportsFollowTheTable(t *testing.T) {

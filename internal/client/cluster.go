@@ -61,6 +61,7 @@ type WantedNodegroup struct {
 
 // WantedAssociation is a service account whose pods get credentials.
 type WantedAssociation struct {
+	AssociationID  string `json:"associationId"`
 	Namespace      string `json:"namespace"`
 	ServiceAccount string `json:"serviceAccount"`
 }
@@ -80,4 +81,16 @@ func (c *Client) WatchCluster(ctx context.Context, name string, after int64, wai
 		return nil, err
 	}
 	return &w, nil
+}
+
+// MaxEndedPods bounds how many pods one call reports.
+const MaxEndedPods = 100
+
+// ReportEndedPods tells that pods have ended, by their UIDs, at most [MaxEndedPods]: whatever still has a token of theirs gets no credentials for it.
+// Telling it again changes nothing.
+func (c *Client) ReportEndedPods(ctx context.Context, name string, uids []string) error {
+	in := struct {
+		PodUIDs []string `json:"podUids"`
+	}{uids}
+	return c.Do(ctx, http.MethodPost, clusterPath(name, "ended-pods"), in, nil)
 }
