@@ -384,10 +384,10 @@ func TestWatch(t *testing.T) {
 	}()
 	_, err = r.Create(ctx, cluster.Cluster{Account: account, Name: "unrelated"}, "")
 	must(t, err)
-	_, err = r.CreateAssociation(ctx, association("sa"), "")
+	made, err := r.CreateAssociation(ctx, association("sa"), "")
 	must(t, err)
 	next := <-woken
-	if diff := cmp.Diff([]cluster.WantedAssociation{{Namespace: "ns", ServiceAccount: "sa"}}, next.Associations); diff != "" || next.Revision == w.Revision {
+	if diff := cmp.Diff([]cluster.WantedAssociation{{ID: made.ID, Namespace: "ns", ServiceAccount: "sa"}}, next.Associations); diff != "" || next.Revision == w.Revision {
 		t.Errorf("revision %d after %d: %s", next.Revision, w.Revision, diff)
 	}
 	_, err = r.Watch(ctx, account, "ghost", 0, 0)

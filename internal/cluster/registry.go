@@ -24,6 +24,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/podid/podid/internal/store"
@@ -53,6 +54,7 @@ type Registry struct {
 	now    func() time.Time
 	rand   io.Reader
 	limits Limits
+	views  sync.Map // [2]string of account and cluster: *view, of those that are watched
 }
 
 // The tables. Every key begins with the account, so that one account's clusters lie together.

@@ -149,7 +149,9 @@ func (s *service) watchCluster(ctx context.Context, c *api.Call, in *watchInput)
 		out.Nodegroups = append(out.Nodegroups, client.WantedNodegroup{Name: g.Name, Status: string(g.Status)})
 	}
 	for _, a := range wanted.Associations {
-		out.Associations = append(out.Associations, client.WantedAssociation(a))
+		out.Associations = append(out.Associations, client.WantedAssociation{
+			AssociationID: a.ID, Namespace: a.Namespace, ServiceAccount: a.ServiceAccount,
+		})
 	}
 	return out, nil
 }
