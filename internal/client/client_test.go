@@ -45,7 +45,8 @@ func TestClient_signsEveryRequest(t *testing.T) {
 	list, err2 := c.ListAccounts(ctx)
 	err3 := c.PutClusterReport(ctx, "a/b", client.Report{Issuer: "i", Nodes: []client.ReportNode{}, Addons: []client.ReportAddon{}})
 	wanted, err4 := c.WatchCluster(ctx, "local", 6, 20*time.Second)
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
+	err5 := c.ReportEndedPods(ctx, "local", []string{"uid-1", "uid-2"})
+	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
 		t.Fatal(err)
 	}
 	if len(list) != 1 || list[0] != (client.Account{AccountID: "1", Name: "one"}) || wanted.Revision != 7 {
@@ -56,6 +57,7 @@ func TestClient_signsEveryRequest(t *testing.T) {
 		`GET /accounts `,
 		`PUT /clusters/a%2Fb/report {"issuer":"i","jwks":"","nodes":[],"addons":[]}`,
 		`GET /clusters/local/watch?after=6&waitSeconds=20 `,
+		`POST /clusters/local/ended-pods {"podUids":["uid-1","uid-2"]}`,
 	}
 	if g, w := strings.Join(got, "\n"), strings.Join(want, "\n"); g != w {
 		t.Errorf("got\n%s\nwant\n%s", g, w)

@@ -86,8 +86,8 @@ func (c *Client) WatchCluster(ctx context.Context, name string, after int64, wai
 // MaxEndedPods bounds how many pods one call reports.
 const MaxEndedPods = 100
 
-// ReportEndedPods tells that pods have ended, by their UIDs, at most [MaxEndedPods]: whatever still has a token of theirs gets no credentials for it.
-// Telling it again changes nothing.
+// ReportEndedPods tells that pods have ended, by their UIDs, 1 to [MaxEndedPods]: whatever still has a token of theirs gets no
+// credentials for it. Telling it again changes nothing.
 func (c *Client) ReportEndedPods(ctx context.Context, name string, uids []string) error {
 	in := struct {
 		PodUIDs []string `json:"podUids"`

@@ -15,7 +15,7 @@
 // ([Registry.Lookup], [Registry.Get]) make sure with one linearizable read first.
 //
 // Failures are faults with the subjects "cluster", "node group", "add-on", "association", "role", "target role", "policy document",
-// "name", "tags", "resource" (of a tag call), "report", "deletion protection" and "client request token".
+// "name", "tags", "resource" (of a tag call), "report", "ended pods", "deletion protection" and "client request token".
 //
 // spec: pod-identity.md 1
 package cluster
@@ -45,6 +45,7 @@ type Limits struct {
 	Clusters     int // of an account; default 100
 	Nodegroups   int // of a cluster; default 30
 	Associations int // of a cluster; default 5,000
+	EndedPods    int // of a cluster, that are remembered; default 100,000
 }
 
 // Registry is all clusters of all accounts. Its methods may be called by any number of goroutines.
@@ -54,7 +55,9 @@ type Registry struct {
 	now    func() time.Time
 	rand   io.Reader
 	limits Limits
-	views  sync.Map // [2]string of account and cluster: *view, of those that are watched
+
+	endedFor time.Duration // how long an ended pod is remembered
+	views    sync.Map      // [2]string of account and cluster: *view, of those that are watched
 }
 
 // The tables. Every key begins with the account, so that one account's clusters lie together.
@@ -66,12 +69,13 @@ var (
 	associations   = store.NewTable[Association]("association")        // account, cluster, namespace, service account
 	associationIDs = store.NewTable[associationName]("association-id") // account, cluster, id
 	requests       = store.NewTable[request]("cluster-request")        // account, cluster id, operation, client request token
+	endedPods      = store.NewTable[endedPod]("ended-pod")             // account, cluster id, pod uid
 	hostedIssuers  = store.NewTable[hostedIssuer]("cluster-issuer")    // the issuer's id: 32 hex digits
 )
 
 // Schema lists the tables of this package for store.Config.
 func Schema() []store.Definition {
-	return []store.Definition{clusters, reports, nodegroups, addons, associations, associationIDs, requests, hostedIssuers}
+	return []store.Definition{clusters, reports, nodegroups, addons, associations, associationIDs, requests, endedPods, hostedIssuers}
 }
 
 // New makes a Registry on a database that was opened with this package's [Schema].
@@ -79,7 +83,7 @@ func New(c Config) (*Registry, error) {
 	if c.DB == nil || c.Region == "" {
 		return nil, errors.New("cluster: DB and Region are required")
 	}
-	r := &Registry{db: c.DB, region: c.Region, now: c.Now, rand: c.Rand, limits: c.Limits}
+	r := &Registry{db: c.DB, region: c.Region, now: c.Now, rand: c.Rand, limits: c.Limits, endedFor: endedFor}
 	if r.now == nil {
 		r.now = time.Now
 	}
@@ -89,7 +93,7 @@ func New(c Config) (*Registry, error) {
 	for _, l := range []struct {
 		limit    *int
 		standard int
-	}{{&r.limits.Clusters, 100}, {&r.limits.Nodegroups, 30}, {&r.limits.Associations, 5000}} {
+	}{{&r.limits.Clusters, 100}, {&r.limits.Nodegroups, 30}, {&r.limits.Associations, 5000}, {&r.limits.EndedPods, 100_000}} {
 		if *l.limit == 0 {
 			*l.limit = l.standard
 		}

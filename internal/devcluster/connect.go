@@ -100,7 +100,8 @@ func (c *Cluster) connect(ctx context.Context, create bool) error {
 	if err := c.role(ctx, im, c.agentRole(), agentNamespace, agentAccount, "eks-auth:AssumeRoleForPodIdentity"); err != nil {
 		return err
 	}
-	return c.role(ctx, im, c.operatorRole(), operatorNamespace, operatorAccount, "podid:PutClusterReport", "podid:WatchCluster")
+	return c.role(ctx, im, c.operatorRole(), operatorNamespace, operatorAccount,
+		"podid:PutClusterReport", "podid:WatchCluster", "podid:ReportEndedPods", "eks:ListPodIdentityAssociations")
 }
 
 // existing is nil for an error that says that the thing is there already.

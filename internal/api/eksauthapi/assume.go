@@ -70,6 +70,10 @@ func (s *service) assumeRoleForPodIdentity(
 	if err := sameNode(c, aws.ToString(in.EksNodeName), pod); err != nil {
 		return nil, err
 	}
+	if s.Clusters.Ended(home, pod.PodUID) {
+		return nil, fault.New(fault.Unauthenticated, "token", "The pod %s of namespace %s with uid %s has ended: its tokens are no longer accepted "+
+			"(iss %q, aud %q, sub %q)", pod.PodName, pod.Namespace, pod.PodUID, claims.Issuer, claims.Audience, claims.Subject)
+	}
 	association, err := s.Clusters.Lookup(ctx, home.Account, home.Name, pod.Namespace, pod.ServiceAccount)
 	if err != nil {
 		return nil, noAssociation(err, claims)
@@ -127,7 +131,24 @@ func prove(home *cluster.Cluster, token string, now time.Time) (*oidc.Claims, er
 	if err != nil {
 		return nil, err
 	}
-	return claims, claims.RequirePodBound()
+	if err := claims.RequirePodBound(); err != nil {
+		return nil, err
+	}
+	return claims, recent(claims, now)
+}
+
+// recent refuses a token that was issued so long ago that a running pod would have had another one from its kubelet since. How long an
+// ended pod is remembered rests on it: no token may outlive the memory of its pod's end.
+func recent(claims *oidc.Claims, now time.Time) error {
+	if now.Sub(claims.IssuedAt) <= cluster.MaxTokenAge {
+		return nil
+	}
+	issued := "does not say when it was issued"
+	if !claims.IssuedAt.IsZero() {
+		issued = "was issued at " + claims.IssuedAt.UTC().Format(time.RFC3339)
+	}
+	return fault.New(fault.Expired, "token", "The token %s: a pod's token is accepted for %d hours, as a kubelet replaces it after 24 hours at the latest "+
+		"(iss %q, aud %q, sub %q)", issued, int(cluster.MaxTokenAge.Hours()), claims.Issuer, claims.Audience, claims.Subject)
 }
 
 // sameNode refuses a token that is used from another node than its pod's. Which node asks is known where the caller is an

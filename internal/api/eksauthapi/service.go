@@ -1,9 +1,9 @@
 // Package eksauthapi is EKS Auth: a pod's token in, the credentials of its role out.
 //
 // It owns the one operation, AssumeRoleForPodIdentity, and the order of its steps: the token is proven with the cluster's own
-// keys, offline; the association is looked up; the role's trust policy is asked on behalf of pods.eks.amazonaws.com; where
-// there is a target role, its trust policy is asked on behalf of the first role's session; a session is minted. Nothing
-// is written. A refusal begins with AWS's sentence and then says which step refused and what it saw.
+// keys, offline; its pod must not have ended; the association is looked up; the role's trust policy is asked on behalf of
+// pods.eks.amazonaws.com; where there is a target role, its trust policy is asked on behalf of the first role's session; a session is
+// minted. Nothing is written. A refusal begins with AWS's sentence and then says which step refused and what it saw.
 //
 // spec: pod-identity.md 2
 package eksauthapi

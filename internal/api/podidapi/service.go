@@ -1,5 +1,5 @@
-// Package podidapi is podid's own service, for what AWS has no call for: a cluster's report of itself, what is wanted of a
-// cluster, and accounts. Its shapes are declared in package client, which calls it.
+// Package podidapi is podid's own service, for what AWS has no call for: a cluster's report of itself and of its ended pods, what is
+// wanted of a cluster, and accounts. Its shapes are declared in package client, which calls it.
 package podidapi
 
 import (
@@ -51,6 +51,11 @@ type watchInput struct {
 	WaitSeconds int32
 }
 
+type endedInput struct {
+	Name    string
+	PodUIDs []string `json:"podUids"`
+}
+
 type nothing struct{}
 
 type accountList struct {
@@ -74,6 +79,14 @@ func New(c Config) *api.Typed {
 				Action: "podid:WatchCluster", ReadOnly: true,
 				Resource: func(c *api.Call, in *watchInput) api.Resource { return s.cluster(c, in.Name) },
 				Run:      s.watchCluster,
+			}),
+			api.Op(api.Operation[endedInput, nothing]{
+				Name: "ReportEndedPods", HTTP: api.HTTP{Method: http.MethodPost, URI: "/clusters/{name}/ended-pods"},
+				Action:   "podid:ReportEndedPods",
+				Resource: func(c *api.Call, in *endedInput) api.Resource { return s.cluster(c, in.Name) },
+				Run: func(ctx context.Context, c *api.Call, in *endedInput) (*nothing, error) {
+					return &nothing{}, s.Clusters.EndPods(ctx, c.Account(), in.Name, in.PodUIDs)
+				},
 			}),
 			api.Op(api.Operation[client.NewAccount, client.MadeAccount]{
 				Name: "CreateAccount", HTTP: api.HTTP{Method: http.MethodPost, URI: "/accounts"},
