@@ -2,6 +2,7 @@ package eksapi
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -186,11 +187,9 @@ func (s *service) listAssociations(
 	if err != nil {
 		return nil, err
 	}
-	var found []*cluster.Association
-	for a := range s.Clusters.Associations(home.Account, home.Name, aws.ToString(in.Namespace), aws.ToString(in.ServiceAccount), p.after) {
-		if found = append(found, a); len(found) > p.size {
-			break
-		}
+	found, err := s.findAssociations(ctx, home, aws.ToString(in.Namespace), aws.ToString(in.ServiceAccount), p)
+	if err != nil {
+		return nil, err
 	}
 	found, next := cutPage(p, found, func(a *cluster.Association) string { return a.ID })
 	out := &sdk.ListPodIdentityAssociationsOutput{Associations: []types.PodIdentityAssociationSummary{}, NextToken: next}
@@ -201,6 +200,31 @@ func (s *service) listAssociations(
 		})
 	}
 	return out, nil
+}
+
+// findAssociations finds as many associations as a page needs to know whether there is another one. With both names it is a question about
+// one service account, which others act upon: whether a pod that is being created gets an identity. That is one lookup, and "none" is
+// made sure of.
+func (s *service) findAssociations(
+	ctx context.Context, home *cluster.Cluster, namespace, serviceAccount string, p page,
+) ([]*cluster.Association, error) {
+	if namespace != "" && serviceAccount != "" {
+		a, err := s.Clusters.Lookup(ctx, home.Account, home.Name, namespace, serviceAccount)
+		if errors.Is(err, fault.NotFound) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		return []*cluster.Association{a}, nil
+	}
+	var found []*cluster.Association
+	for a := range s.Clusters.Associations(home.Account, home.Name, namespace, serviceAccount, p.after) {
+		if found = append(found, a); len(found) > p.size {
+			break
+		}
+	}
+	return found, nil
 }
 
 func describeAssociation(a *cluster.Association) *types.PodIdentityAssociation {

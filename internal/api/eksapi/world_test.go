@@ -23,6 +23,7 @@ import (
 	"github.com/podid/podid/internal/iam"
 	"github.com/podid/podid/internal/oidc"
 	"github.com/podid/podid/internal/policy"
+	"github.com/podid/podid/internal/store"
 	"github.com/podid/podid/internal/store/storetest"
 )
 
@@ -52,7 +53,21 @@ type world struct {
 
 func newWorld(t *testing.T, limits cluster.Limits) *world {
 	t.Helper()
-	db := storetest.New(t, slices.Concat(iam.Schema(), credential.Schema(), cluster.Schema())...)
+	w := newReplica(t, storetest.New(t, schema()...), limits)
+	key, err := w.iam.Bootstrap(t.Context(), account, "cluster")
+	must(t, err)
+	w.admin = w.client(key.ID, key.Secret)
+	w.role = w.newRole(t, "app", podsTrust)
+	return w
+}
+
+func schema() []store.Definition {
+	return slices.Concat(iam.Schema(), credential.Schema(), cluster.Schema())
+}
+
+// newReplica is a control plane on a store, without a client.
+func newReplica(t *testing.T, db *store.DB, limits cluster.Limits) *world {
+	t.Helper()
 	directory, err := iam.New(iam.Config{DB: db})
 	must(t, err)
 	ring, err := credential.NewRing(credential.RingConfig{DB: db})
@@ -74,10 +89,6 @@ func newWorld(t *testing.T, limits cluster.Limits) *world {
 	}))
 	t.Cleanup(server.Close)
 	w.url = server.URL
-	key, err := directory.Bootstrap(t.Context(), account, "cluster")
-	must(t, err)
-	w.admin = w.client(key.ID, key.Secret)
-	w.role = w.newRole(t, "app", podsTrust)
 	return w
 }
 
