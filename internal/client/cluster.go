@@ -20,11 +20,13 @@ type Report struct {
 	Addons               []ReportAddon `json:"addons"`
 }
 
-// ReportNode is a node of the cluster.
+// ReportNode is a node of the cluster. A node group that nobody created and that nodes are reported of exists by that, until none is.
 type ReportNode struct {
 	Name      string `json:"name"`
 	Ready     bool   `json:"ready"`
 	Nodegroup string `json:"nodegroup,omitempty"`
+	Version   string `json:"version,omitempty"` // of the kubelet, "v1.36.2"
+	Zone      string `json:"zone,omitempty"`
 }
 
 // ReportAddon is an add-on that runs in the cluster.

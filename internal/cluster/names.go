@@ -166,9 +166,14 @@ func (r *Registry) newUUID() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	b := []byte(strings.ToLower(h))
+	return formatUUID(strings.ToLower(h)), nil
+}
+
+// formatUUID makes a version 4 UUID of 32 lower-case hex digits.
+func formatUUID(digits string) string {
+	b := []byte(digits)
 	b[12], b[16] = '4', "89ab"[b[16]&3]
-	return string(b[:8]) + "-" + string(b[8:12]) + "-" + string(b[12:16]) + "-" + string(b[16:20]) + "-" + string(b[20:]), nil
+	return string(b[:8]) + "-" + string(b[8:12]) + "-" + string(b[12:16]) + "-" + string(b[16:20]) + "-" + string(b[20:])
 }
 
 // newHex draws 32 upper-case hex digits: what EKS has in an issuer's URL. spec: pod-identity.md 6.1

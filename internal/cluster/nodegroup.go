@@ -2,8 +2,11 @@ package cluster
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
-	"iter"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/podid/podid/internal/arn"
@@ -13,7 +16,8 @@ import (
 
 const subjectNodegroup = "node group"
 
-// Nodegroup is a named set of nodes. Podid makes no nodes: the group is what the cluster reports of it.
+// Nodegroup is a named set of nodes. Podid makes no nodes: the group is what the cluster reports of it. It exists because somebody
+// created it, or by observation: for as long as nodes of it are reported.
 type Nodegroup struct {
 	Account    string            `json:"account"`
 	Region     string            `json:"region"`
@@ -27,6 +31,8 @@ type Nodegroup struct {
 	WasActive  bool              `json:"wasActive,omitempty"` // it was ACTIVE once
 	CreatedAt  time.Time         `json:"createdAt"`
 	ModifiedAt time.Time         `json:"modifiedAt"`
+
+	Observed bool `json:"-"` // nobody created it
 }
 
 // ARN names the node group.
@@ -52,28 +58,65 @@ func (n *Nodegroup) Status(report *Report) Status {
 	return Creating
 }
 
-// Unready lists the group's nodes that are not ready.
-func (n *Nodegroup) Unready(report *Report) []string {
-	var names []string
+// Nodes lists the group's nodes.
+func (n *Nodegroup) Nodes(report *Report) []ReportedNode {
+	var nodes []ReportedNode
 	for _, node := range report.Nodes {
-		if node.Nodegroup == n.Name && !node.Ready {
-			names = append(names, node.Name)
+		if node.Nodegroup == n.Name {
+			nodes = append(nodes, node)
 		}
 	}
-	return names
+	return nodes
 }
 
-// Nodegroup looks a node group up.
+// Nodegroup looks a node group up: one that was created, or that is observed.
 func (r *Registry) Nodegroup(account, cluster, name string) (*Nodegroup, error) {
-	if n, ok := nodegroups.Get(r.db.Snapshot(), store.Key{account, cluster, name}); ok {
+	s, key := r.db.Snapshot(), store.Key{account, cluster, name}
+	if n, ok := nodegroups.Get(s, key); ok {
 		return n, nil
+	}
+	if report, ok := reports.Get(s, key[:2]); ok && report.has(name) {
+		if c, ok := clusters.Get(s, key[:2]); ok {
+			return c.observed(name, report), nil
+		}
 	}
 	return nil, noNodegroup(cluster, name)
 }
 
-// Nodegroups yields the node groups of a cluster in the order of names.
-func (r *Registry) Nodegroups(account, cluster string) iter.Seq[*Nodegroup] {
-	return values(nodegroups, r.db.Snapshot(), store.Key{account, cluster})
+// Nodegroups lists the node groups of a cluster in the order of names, created and observed.
+func (r *Registry) Nodegroups(account, cluster string) []*Nodegroup {
+	s, key := r.db.Snapshot(), store.Key{account, cluster}
+	list := slices.Collect(values(nodegroups, s, key))
+	c, ok := clusters.Get(s, key)
+	if !ok {
+		return list
+	}
+	if report, ok := reports.Get(s, key); ok {
+		for name := range report.Since {
+			if _, created := nodegroups.Get(s, store.Key{account, cluster, name}); !created && report.has(name) {
+				list = append(list, c.observed(name, report))
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b *Nodegroup) int { return strings.Compare(a.Name, b.Name) })
+	return list
+}
+
+// has tells whether the report is of nodes of a group whose name others can ask for: what is no value of a label, is none.
+func (p *Report) has(group string) bool {
+	_, reported := p.Since[group]
+	return reported && simpleName(strings.ReplaceAll(group, ".", "_"), maxNodegroupName)
+}
+
+// observed makes a node group of what is reported of it. Its UUID, which is a part of its ARN, follows from the cluster's id and
+// its name.
+func (c *Cluster) observed(name string, report *Report) *Nodegroup {
+	sum := sha256.Sum256([]byte("nodegroup\x00" + c.ID + "\x00" + name))
+	since := report.Since[name]
+	return &Nodegroup{
+		Account: c.Account, Region: c.Region, Cluster: c.Name, Name: name, UUID: formatUUID(hex.EncodeToString(sum[:16])),
+		WasActive: true, CreatedAt: since, ModifiedAt: since, Observed: true,
+	}
 }
 
 func noNodegroup(cluster, name string) error {
@@ -153,6 +196,11 @@ func (r *Registry) DeleteNodegroup(ctx context.Context, account, cluster, name s
 			return err
 		}
 		if !ok { // a cluster that is being deleted has none left
+			if n, err := r.Nodegroup(account, cluster, name); err == nil && n.Observed {
+				return fault.New(fault.Invalid, subjectNodegroup,
+					"Nobody created the node group %s: it is there because the cluster has nodes of it, and goes when they do", quotedName(name)).
+					With("clusterName", cluster).With("nodegroupName", quotedName(name))
+			}
 			return noNodegroup(cluster, name)
 		}
 		out = n

@@ -3,9 +3,11 @@ package cluster
 import (
 	"context"
 	"encoding/base64"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/podid/podid/internal/fault"
 	"github.com/podid/podid/internal/oidc"
@@ -34,6 +36,9 @@ type Report struct {
 
 	Nodes  []ReportedNode  `json:"nodes"`
 	Addons []ReportedAddon `json:"addons"`
+
+	// Since says from when on nodes of a group were reported without a gap. It is kept here and not reported.
+	Since map[string]time.Time `json:"since,omitempty"`
 }
 
 // ReportedNode is a node of the cluster.
@@ -41,6 +46,8 @@ type ReportedNode struct {
 	Name      string `json:"name"`
 	Ready     bool   `json:"ready"`
 	Nodegroup string `json:"nodegroup,omitempty"`
+	Version   string `json:"version,omitempty"` // of the kubelet
+	Zone      string `json:"zone,omitempty"`
 }
 
 // ReportedAddon is an add-on that runs in the cluster.
@@ -77,8 +84,11 @@ func (p *Report) check() error {
 	}
 	p.Nodes, p.Addons = slices.Clone(p.Nodes), slices.Clone(p.Addons)
 	for _, n := range p.Nodes {
-		if n.Name == "" || len(n.Name) > maxReportedName || len(n.Nodegroup) > maxReportedName {
+		if n.Name == "" || max(len(n.Name), len(n.Nodegroup), len(n.Zone)) > maxReportedName {
 			return badReport("The node %s has no name, or one of more than %d characters", quoted(n.Name), maxReportedName)
+		}
+		if len(n.Version) > maxVersion {
+			return badReport("The version of the node %s has more than %d characters", quoted(n.Name), maxVersion)
 		}
 	}
 	for i := range p.Addons {
@@ -107,7 +117,22 @@ func checkIssuer(issuer string) error {
 }
 
 func (p *Report) equal(q *Report) bool {
-	return slices.Equal(p.Nodes, q.Nodes) && slices.Equal(p.Addons, q.Addons)
+	return slices.Equal(p.Nodes, q.Nodes) && slices.Equal(p.Addons, q.Addons) && maps.EqualFunc(p.Since, q.Since, time.Time.Equal)
+}
+
+// since is from when on each group of the report has been there: as the report before says, or from now on.
+func (p *Report) since(before *Report, now time.Time) map[string]time.Time {
+	since := make(map[string]time.Time)
+	for _, n := range p.Nodes {
+		if n.Nodegroup == "" {
+			continue
+		}
+		since[n.Nodegroup] = now
+		if before != nil && !before.Since[n.Nodegroup].IsZero() {
+			since[n.Nodegroup] = before.Since[n.Nodegroup]
+		}
+	}
+	return since
 }
 
 // Report is what the cluster reported last; empty when it never did.
@@ -136,6 +161,7 @@ func (r *Registry) PutReport(ctx context.Context, account, cluster string, p Rep
 		if err != nil {
 			return err
 		}
+		p.Since = p.since(old, r.clock())
 		if !ok || !old.equal(&p) {
 			reports.Put(tx, c.key(), &p)
 		}

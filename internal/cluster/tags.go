@@ -33,7 +33,7 @@ func (r *Registry) Tagged(account, resource string) (*Tagged, error) {
 			t.Tags, found = c.Tags, true
 		}
 	case "nodegroup":
-		if n, ok := nodegroups.Get(s, path); ok && n.ARN() == resource {
+		if n, err := r.Nodegroup(path[0], path[1], path[2]); err == nil && n.ARN() == resource {
 			t.Tags, found = n.Tags, true
 		}
 	case "addon":

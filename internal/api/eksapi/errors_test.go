@@ -50,7 +50,7 @@ var failures = map[string][]failure{
 	},
 	"DescribeNodegroup": {noCluster, {fault.NotFound, "node group"}},
 	"ListNodegroups":    {noCluster, badMember},
-	"DeleteNodegroup":   {noCluster, {fault.NotFound, "node group"}},
+	"DeleteNodegroup":   {noCluster, {fault.NotFound, "node group"}, {fault.Invalid, "node group"}},
 
 	"CreateAddon": append([]failure{
 		badMember, noCluster, deleting,

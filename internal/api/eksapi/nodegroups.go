@@ -1,8 +1,11 @@
 package eksapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/eks"
@@ -58,7 +61,7 @@ func (s *service) nodegroupOperations() []api.AnyOperation {
 			return nil, err
 		}
 		var names []string
-		for g := range s.Clusters.Nodegroups(home.Account, home.Name) {
+		for _, g := range s.Clusters.Nodegroups(home.Account, home.Name) {
 			names = append(names, g.Name)
 		}
 		names, next := cutPage(p, names, func(n string) string { return n })
@@ -112,22 +115,69 @@ func (s *service) createNodegroup(ctx context.Context, c *api.Call, in *sdk.Crea
 	return &sdk.CreateNodegroupOutput{Nodegroup: s.describeNodegroup(home, g)}, nil
 }
 
+// agentRole is the role that connecting a cluster makes for what podid runs on its nodes.
+const agentRole = "podid-agent-"
+
+// describeNodegroup answers what was asked for and what is reported. Of a group that nobody created nothing was asked for; its role is
+// the one that its nodes' agents sign in to, where there is one.
 func (s *service) describeNodegroup(home *cluster.Cluster, g *cluster.Nodegroup) *types.Nodegroup {
 	var wanted sdk.CreateNodegroupInput
 	report := s.Clusters.Report(g.Account, g.Cluster)
+	nodes := g.Nodes(report)
 	_ = json.Unmarshal(g.Settings, &wanted) // it was marshalled from the same struct; an empty one is the fallback
 	out := &types.Nodegroup{
 		NodegroupName: aws.String(g.Name), NodegroupArn: aws.String(g.ARN()), ClusterName: aws.String(g.Cluster),
-		NodeRole: aws.String(g.NodeRole), Status: types.NodegroupStatus(g.Status(report)), CreatedAt: new(g.CreatedAt), ModifiedAt: new(g.ModifiedAt),
+		NodeRole: optional(g.NodeRole), Status: types.NodegroupStatus(g.Status(report)), CreatedAt: new(g.CreatedAt), ModifiedAt: new(g.ModifiedAt),
 		Tags: tags(g.Tags), Subnets: append([]string{}, wanted.Subnets...), InstanceTypes: append([]string{}, wanted.InstanceTypes...),
-		Labels: tags(wanted.Labels), Taints: append([]types.Taint{}, wanted.Taints...), ScalingConfig: wanted.ScalingConfig,
+		Labels: tags(wanted.Labels), Taints: append([]types.Taint{}, wanted.Taints...), ScalingConfig: scaling(home, wanted.ScalingConfig, len(nodes)),
 		AmiType: wanted.AmiType, CapacityType: wanted.CapacityType, Health: &types.NodegroupHealth{Issues: []types.Issue{}},
-		Version: optional(home.Version),
+		Version: optional(cmp.Or(oldest(nodes), home.Version)),
 	}
-	for _, node := range g.Unready(report) {
+	if role, ok := s.IAM.FindRole(g.Account, agentRole+g.Cluster); g.Observed && ok {
+		out.NodeRole = aws.String(role.ARN())
+	}
+	var unready []string
+	for _, node := range nodes {
+		if !node.Ready {
+			unready = append(unready, node.Name)
+		}
+	}
+	if len(unready) > 0 {
 		out.Health.Issues = append(out.Health.Issues, types.Issue{
-			Code: types.NodegroupIssueCodeNodeCreationFailure, Message: aws.String("The node is not ready"), ResourceIds: []string{node},
+			Code: types.NodegroupIssueCodeNodeCreationFailure, ResourceIds: unready,
+			Message: aws.String(fmt.Sprintf("%d of %d nodes are not ready", len(unready), len(nodes))),
 		})
 	}
 	return out
+}
+
+// scaling tells how many nodes there are, of a cluster that tells; the bounds are those that were asked for.
+func scaling(home *cluster.Cluster, wanted *types.NodegroupScalingConfig, nodes int) *types.NodegroupScalingConfig {
+	if home.Status() == cluster.Creating {
+		return wanted
+	}
+	out := new(types.NodegroupScalingConfig)
+	if wanted != nil {
+		out.MinSize, out.MaxSize = wanted.MinSize, wanted.MaxSize
+	}
+	out.DesiredSize = aws.Int32(int32(nodes)) //nolint:gosec // a report is bounded to thousands of nodes
+	return out
+}
+
+// oldest is the Kubernetes version of the node that is furthest behind, "1.36"; empty where no node tells one.
+func oldest(nodes []cluster.ReportedNode) string {
+	var lowest [2]int
+	for _, node := range nodes {
+		var v [2]int
+		if n, err := fmt.Sscanf(node.Version, "v%d.%d", &v[0], &v[1]); err != nil || n != len(v) {
+			continue
+		}
+		if lowest == [2]int{} || slices.Compare(v[:], lowest[:]) < 0 {
+			lowest = v
+		}
+	}
+	if lowest == [2]int{} {
+		return ""
+	}
+	return fmt.Sprintf("%d.%d", lowest[0], lowest[1])
 }

@@ -33,6 +33,8 @@ const (
 	region  = "us-west-2"
 	issuer  = "https://oidc.podid.internal/id/0123456789ABCDEF0123456789ABCDEF"
 
+	authority = "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t" // as a kubeconfig has it: base64 of PEM
+
 	podsTrust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"pods.eks.amazonaws.com"},` +
 		`"Action":["sts:AssumeRole","sts:TagSession"]}]}`
 	ec2Trust = `{"Version":"2012-10-17","Statement":[{"Sid":"podsEksAmazonawsCom","Effect":"Allow",` +
@@ -135,6 +137,7 @@ func (w *world) report(t *testing.T, p cluster.Report) {
 	keys, err := signer.KeySet().MarshalJSON()
 	must(t, err)
 	p.Issuer, p.JWKS, p.Version, p.Endpoint = issuer, string(keys), "1.36", "https://10.0.0.1:6443"
+	p.CertificateAuthority = authority
 	must(t, w.clusters.PutReport(t.Context(), account, "c", p))
 }
 
