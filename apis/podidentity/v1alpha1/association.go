@@ -80,8 +80,7 @@ type PodIdentityAssociationStatus struct {
 	// +optional
 	NodesTotal int32 `json:"nodesTotal"`
 
-	// LastSynced is when object and association were last seen or made the same. While nothing else changes it is written every five
-	// minutes at most.
+	// LastSynced is when object and association were last seen or made the same, to within five minutes.
 	// +optional
 	LastSynced *metav1.Time `json:"lastSynced,omitempty"`
 

@@ -41,6 +41,7 @@ const (
 	ReasonRoleNotReady    = "RoleNotReady"    // the Role of roleRef has no ARN yet
 	ReasonPolicyNotReady  = "PolicyNotReady"  // a Policy of policyRefs has no ARN yet
 	ReasonForeignRole     = "ForeignRole"     // the role is made for another namespace
+	ReasonForeignPolicy   = "ForeignPolicy"   // a managed policy is made for another namespace
 	ReasonForeignResource = "ForeignResource" // an ACK object names a namespace that its own may not speak for
 	ReasonNotEnabled      = "NotEnabled"      // the operator was not given the right to make IAM roles and policies
 	ReasonNoCluster       = "NoCluster"       // the control plane does not know this cluster

@@ -15,6 +15,7 @@ type PolicySpec struct {
 	// +kubebuilder:validation:MaxLength=128
 	// +kubebuilder:validation:Pattern=`^[\w+=,.@-]+$`
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="name cannot be changed: make another policy"
+	// +kubebuilder:validation:XValidation:rule="!self.lowerAscii().startsWith('podid-')",message="names that begin with podid- are podid's own"
 	Name string `json:"name,omitempty"`
 
 	// Path is appended to /podid/CLUSTER/NAMESPACE/, below which every policy of the namespace is. It begins and ends with a slash, and
@@ -57,8 +58,7 @@ type PolicyStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// LastSynced is when object and policy were last seen or made the same. While nothing else changes it is written every five
-	// minutes at most.
+	// LastSynced is when object and policy were last seen or made the same, to within five minutes.
 	// +optional
 	LastSynced *metav1.Time `json:"lastSynced,omitempty"`
 

@@ -14,6 +14,7 @@ type RoleSpec struct {
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:Pattern=`^[\w+=,.@-]+$`
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="name cannot be changed: make another role"
+	// +kubebuilder:validation:XValidation:rule="!self.lowerAscii().startsWith('podid-')",message="names that begin with podid- are podid's own"
 	Name string `json:"name,omitempty"`
 
 	// Path is appended to /podid/CLUSTER/NAMESPACE/, below which every role of the namespace is. It begins and ends with a slash, and
@@ -95,8 +96,7 @@ type RoleStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// LastSynced is when object and role were last seen or made the same. While nothing else changes it is written every five
-	// minutes at most.
+	// LastSynced is when object and role were last seen or made the same, to within five minutes.
 	// +optional
 	LastSynced *metav1.Time `json:"lastSynced,omitempty"`
 
