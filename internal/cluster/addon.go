@@ -36,6 +36,7 @@ type Addon struct {
 	WasActive          bool              `json:"wasActive,omitempty"` // it was ACTIVE once
 	CreatedAt          time.Time         `json:"createdAt"`
 	ModifiedAt         time.Time         `json:"modifiedAt"`
+	Updates            []AddonUpdate     `json:"updates,omitempty"` // the newest is the last
 }
 
 // ARN names the add-on.
@@ -62,7 +63,8 @@ func (a *Addon) Running(report *Report) (ReportedAddon, bool) {
 	return ReportedAddon{}, false
 }
 
-// Status is ACTIVE while the wanted version runs and is healthy.
+// Status is ACTIVE while the wanted version runs and is healthy. With which configuration it runs is not reported: whoever reports says
+// that it is not healthy while a change is being made.
 func (a *Addon) Status(report *Report) Status {
 	running, ok := a.Running(report)
 	switch {
@@ -72,7 +74,7 @@ func (a *Addon) Status(report *Report) Status {
 		return Active
 	case !a.WasActive:
 		return Creating
-	case ok && running.Healthy:
+	case a.updating() || ok && running.Healthy:
 		return Updating
 	}
 	return Degraded
@@ -122,7 +124,7 @@ func (r *Registry) CreateAddon(ctx context.Context, a Addon, owned []ServiceAcco
 	}
 	params := []any{a.Name, a.Version, a.Namespace, a.Configuration, a.ServiceAccountRole, a.Tags, owned}
 	a.Region, a.UUID, a.CreatedAt = r.region, uuid, r.clock()
-	a.ModifiedAt, a.Deleting, a.WasActive = a.CreatedAt, false, false
+	a.ModifiedAt, a.Deleting, a.WasActive, a.Updates = a.CreatedAt, false, false, nil
 	made, err := r.ownedBy(&a, owned)
 	if err != nil {
 		return nil, err

@@ -14,7 +14,7 @@
 // Lookups read the newest snapshot and return shared values that must not be changed. The lookups that may refuse somebody
 // ([Registry.Lookup], [Registry.Get]) make sure with one linearizable read first.
 //
-// Failures are faults with the subjects "cluster", "node group", "add-on", "association", "role", "target role", "policy document",
+// Failures are faults with the subjects "cluster", "node group", "add-on", "update", "association", "role", "target role", "policy document",
 // "name", "tags", "resource" (of a tag call), "report", "ended pods", "deletion protection" and "client request token".
 //
 // spec: pod-identity.md 1

@@ -178,8 +178,9 @@ func (r *Registry) PutReport(ctx context.Context, account, cluster string, p Rep
 			switch _, running := a.Running(&p); {
 			case a.Deleting && !running:
 				addons.Delete(tx, key)
-			case !a.WasActive && a.Status(&p) == Active:
+			case (!a.WasActive || a.updating()) && a.Status(&p) == Active:
 				a.WasActive = true
+				a.settle(Successful)
 				addons.Put(tx, key, a)
 			}
 		}

@@ -1,8 +1,9 @@
 package eksapi
 
 import (
+	"cmp"
 	"context"
-	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -26,7 +27,8 @@ const (
 	agentVersion   = "v1.0.0-podid.1"
 	agentNamespace = "kube-system"
 
-	maxServiceAccountRole = 255 // characters of an ARN that is kept and told, no more
+	maxServiceAccountRole = 255      // characters of an ARN that is kept and told, no more
+	maxConfiguration      = 64 << 10 // bytes
 )
 
 // addon is the resource of an operation on an add-on. One that does not exist has an ARN without the last part.
@@ -97,7 +99,8 @@ func (s *service) addonOperations() []api.AnyOperation {
 
 	versions := on[sdk.DescribeAddonVersionsInput, sdk.DescribeAddonVersionsOutput](schemas.DescribeAddonVersions, nil)
 	versions.Run = describeAddonVersions
-	return []api.AnyOperation{api.Op(create), api.Op(describe), api.Op(list), api.Op(remove), api.Op(versions)}
+	ops := []api.AnyOperation{api.Op(create), api.Op(describe), api.Op(list), api.Op(remove), api.Op(versions)}
+	return append(ops, s.updateOperations()...)
 }
 
 // createAddon makes the add-on with the associations that it owns.
@@ -110,17 +113,9 @@ func (s *service) createAddon(ctx context.Context, c *api.Call, in *sdk.CreateAd
 		return nil, fault.New(fault.Invalid, "parameter", "Addon %.100q specified is not supported: podid has %s", name, agentAddon).
 			With("clusterName", *in.ClusterName)
 	}
-	if len(aws.ToString(in.ServiceAccountRoleArn)) > maxServiceAccountRole {
-		return nil, fault.New(fault.Invalid, "parameter", "serviceAccountRoleArn has at most %d characters", maxServiceAccountRole).
-			With("addonName", name).With("clusterName", *in.ClusterName)
-	}
-	version := aws.ToString(in.AddonVersion)
-	if version == "" {
-		version = agentVersion
-	}
-	if version != agentVersion {
-		return nil, fault.New(fault.Invalid, "parameter", "Addon version specified is not supported: podid has %s", agentVersion).
-			With("addonName", name).With("clusterName", *in.ClusterName)
+	version := cmp.Or(aws.ToString(in.AddonVersion), agentVersion)
+	if err := checkAddon(*in.ClusterName, name, &version, in.ServiceAccountRoleArn, in.ConfigurationValues); err != nil {
+		return nil, err
 	}
 	home, err := s.Clusters.Get(ctx, c.Account(), *in.ClusterName)
 	if err != nil {
@@ -138,15 +133,39 @@ func (s *service) createAddon(ctx context.Context, c *api.Call, in *sdk.CreateAd
 		Account: home.Account, Cluster: home.Name, Name: name, Version: version, ServiceAccountRole: aws.ToString(in.ServiceAccountRoleArn),
 		Configuration: aws.ToString(in.ConfigurationValues), Namespace: namespace, Tags: in.Tags,
 	}, owned, aws.ToString(in.ClientRequestToken))
-	if errors.Is(err, fault.Limit) { // of associations, for which the model of this operation has no error of its own
-		f := fault.Of(err)
-		return nil, fault.New(fault.Conflict, f.Subject, "%s", f.Public).With("addonName", name).With("clusterName", home.Name).Because(err)
-	}
 	if err != nil {
-		return nil, err
+		return nil, addonLimit(err, home.Name, name)
 	}
 	c.Record.Touch(made.ARN(), made.Account, "AWS::EKS::Addon")
 	return &sdk.CreateAddonOutput{Addon: s.describeAddon(made)}, nil
+}
+
+func badAddon(clusterName, name, format string, args ...any) error {
+	return fault.New(fault.Invalid, "parameter", format, args...).With("addonName", fmt.Sprintf("%.100s", name)).
+		With("clusterName", fmt.Sprintf("%.100s", clusterName))
+}
+
+// checkAddon checks what is asked of an add-on, where it is.
+func checkAddon(clusterName, name string, version, role, configuration *string) error {
+	if version != nil && *version != agentVersion {
+		return badAddon(clusterName, name, "Addon version specified is not supported: podid has %s", agentVersion)
+	}
+	if len(aws.ToString(role)) > maxServiceAccountRole {
+		return badAddon(clusterName, name, "serviceAccountRoleArn has at most %d characters", maxServiceAccountRole)
+	}
+	if err := checkConfiguration(aws.ToString(configuration)); err != nil {
+		return badAddon(clusterName, name, "ConfigurationValue provided in request is not supported: %s", err)
+	}
+	return nil
+}
+
+// addonLimit words a limit of associations, for which the model of these operations has no error of its own. Other failures stay what they are.
+func addonLimit(err error, clusterName, name string) error {
+	f := fault.Of(err)
+	if f.Kind != fault.Limit || f.Subject == "store" {
+		return err
+	}
+	return fault.New(fault.Conflict, f.Subject, "%s", f.Public).With("addonName", name).With("clusterName", clusterName).Because(err)
 }
 
 // ownAssociations checks the associations that an add-on asks for, as if its caller made them.
@@ -180,9 +199,15 @@ func (s *service) describeAddon(a *cluster.Addon) *types.Addon {
 		Health: &types.AddonHealth{Issues: []types.AddonIssue{}}, NamespaceConfig: &types.AddonNamespaceConfigResponse{Namespace: aws.String(a.Namespace)},
 		PodIdentityAssociations: a.AssociationARNs(),
 	}
-	if running, ok := a.Running(report); ok && !running.Healthy {
+	running, ok := a.Running(report)
+	switch {
+	case ok && !running.Healthy:
 		out.Health.Issues = append(out.Health.Issues, types.AddonIssue{
-			Code: types.AddonIssueCodeInternalFailure, Message: optional(running.Message),
+			Code: types.AddonIssueCodeInternalFailure, Message: aws.String(cmp.Or(running.Message, "The cluster reports that the add-on is not healthy")),
+		})
+	case !ok && a.WasActive && !a.Deleting:
+		out.Health.Issues = append(out.Health.Issues, types.AddonIssue{
+			Code: types.AddonIssueCodeK8sResourceNotFound, Message: aws.String("The cluster no longer reports the add-on"),
 		})
 	}
 	return out

@@ -56,7 +56,12 @@ var modelled = map[string][]string{
 	"DescribeAddon":         {shapeServer, shapeParameter, shapeRequest, shapeNotFound, shapeClient},
 	"ListAddons":            {shapeServer, shapeParameter, shapeRequest, shapeNotFound, shapeClient},
 	"DeleteAddon":           {shapeServer, shapeParameter, shapeRequest, shapeNotFound, shapeClient},
+	"UpdateAddon":           {shapeServer, shapeParameter, shapeRequest, shapeNotFound, shapeInUse, shapeClient},
 	"DescribeAddonVersions": {shapeServer, shapeNotFound, shapeParameter},
+
+	"DescribeAddonConfiguration": {shapeServer, shapeNotFound, shapeParameter},
+	"DescribeUpdate":             {shapeServer, shapeParameter, shapeNotFound, shapeClient},
+	"ListUpdates":                {shapeServer, shapeParameter, shapeNotFound, shapeClient},
 
 	"CreatePodIdentityAssociation":   {shapeServer, shapeNotFound, shapeRequest, shapeParameter, shapeLimit, shapeInUse},
 	"ListPodIdentityAssociations":    {shapeServer, shapeNotFound, shapeRequest, shapeParameter},

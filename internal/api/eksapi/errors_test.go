@@ -64,6 +64,19 @@ var failures = map[string][]failure{
 	"ListAddons":            {noCluster, badMember},
 	"DeleteAddon":           {noCluster, deleting, {fault.NotFound, "add-on"}},
 	"DescribeAddonVersions": {badMember},
+	"UpdateAddon": append([]failure{
+		badMember, noCluster, deleting,
+		{fault.NotFound, "add-on"},
+		{fault.NotFound, "update"}, // of a request that is sent again
+		{fault.Invalid, "add-on"},
+		{fault.Conflict, "add-on"}, // it is being deleted
+		badToken,
+		{fault.Exists, "association"},
+		{fault.Conflict, "association"}, // the quota
+	}, checked...),
+	"DescribeAddonConfiguration": {badMember, {fault.NotFound, "add-on"}},
+	"DescribeUpdate":             {badMember, noCluster, {fault.NotFound, "add-on"}, {fault.NotFound, "node group"}, {fault.NotFound, "update"}},
+	"ListUpdates":                {badMember, noCluster, {fault.NotFound, "add-on"}, {fault.NotFound, "node group"}},
 
 	"CreatePodIdentityAssociation": append([]failure{
 		badMember, noCluster, deleting, badToken, goneToken, {fault.Exists, "association"}, {fault.Limit, "association"},

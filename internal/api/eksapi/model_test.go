@@ -36,6 +36,14 @@ var shapes = []struct {
 		sdk.DescribeAddonVersionsOutput{},
 	},
 	{
+		schemas.DescribeAddonConfiguration, schemas.DescribeAddonConfigurationRequest, schemas.DescribeAddonConfigurationResponse,
+		sdk.DescribeAddonConfigurationInput{},
+		sdk.DescribeAddonConfigurationOutput{},
+	},
+	{schemas.UpdateAddon, schemas.UpdateAddonRequest, schemas.UpdateAddonResponse, sdk.UpdateAddonInput{}, sdk.UpdateAddonOutput{}},
+	{schemas.DescribeUpdate, schemas.DescribeUpdateRequest, schemas.DescribeUpdateResponse, sdk.DescribeUpdateInput{}, sdk.DescribeUpdateOutput{}},
+	{schemas.ListUpdates, schemas.ListUpdatesRequest, schemas.ListUpdatesResponse, sdk.ListUpdatesInput{}, sdk.ListUpdatesOutput{}},
+	{
 		schemas.CreatePodIdentityAssociation, schemas.CreatePodIdentityAssociationRequest, schemas.CreatePodIdentityAssociationResponse,
 		sdk.CreatePodIdentityAssociationInput{},
 		sdk.CreatePodIdentityAssociationOutput{},
