@@ -3,13 +3,19 @@ TOOL    := go tool -modfile=tools/go.mod
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo dev test race fuzz bench fmt lint check vuln clean
+.PHONY: help build images lab demo dev test race fuzz bench fmt generate lint check vuln clean
 
 help: ## Print this
 	@awk -F ': ## ' '/^[a-z]+: ## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the binaries, static and reproducible, into bin/
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X github.com/podid/podid/internal/cli.version=$(VERSION)' -o bin/ ./cmd/...
+
+images: ## Build the container images, reproducible, for two architectures, into dist/images (PREFIX=registry/path)
+	@go run -C tools ./images --out ../dist/images --version $(VERSION) $(if $(PREFIX),--prefix $(PREFIX))
+
+lab: ## Build the Kubernetes that the cluster tests boot (about 10 minutes once; then make test runs them as root)
+	@test/lab/build
 
 demo: ## Run the whole story once, from two accounts to a pod's PutObject
 	@go run ./test/demo
@@ -31,6 +37,9 @@ bench: ## Run the benchmarks, other engines beside ours, and write docs/performa
 
 fmt: ## Format the code
 	@$(TOOL) gofumpt -w .
+
+generate: ## Generate the CRDs and the copies of the API's types
+	@test/generate
 
 lint: ## Run the linters
 	@$(TOOL) golangci-lint run ./...
