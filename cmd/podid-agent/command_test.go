@@ -27,9 +27,14 @@ func TestRunSaysWhatIsWrong(t *testing.T) {
 		"half a web identity":   {append(good[:len(good):len(good)], "--role-arn", "arn:aws:iam::111122223333:role/a"), 1, "needed, both"},
 		"no certificate":        {append(good[:len(good):len(good)], "--ca-file", empty), 1, "holds no PEM certificate"},
 		"an unknown level":      {append(good[:len(good):len(good)], "-v", "loud"), 1, `--verbosity "loud"`},
-		"an address not there":  {append(good[:len(good):len(good)], "-b", "fd00:ec2::23", "--probe-port", "0"), 1, "Cannot listen on [fd00:ec2::23]:80"},
+		"an address not there":  {append(good[:len(good):len(good)], "-b", "192.0.2.1", "--address-wait", "1ms", "--probe-port", "0"), 1, "Cannot listen on 192.0.2.1:80"},
 		"an unknown flag":       {append(good[:len(good):len(good)], "--rotate"), 1, "unknown flag"},
-		"an unknown subcommand": {[]string{"initialize"}, 1, "unknown command"},
+		"an unknown subcommand": {[]string{"install"}, 1, "unknown command"},
+		"a link with a slash":   {[]string{"initialize", "--link", "a/b"}, 1, "is not a name that a link can have"},
+		"neither on nor off":    {[]string{"initialize", "--link", "lo", "--ipv6", "maybe"}, 1, "auto, on or off"},
+		"watch nothing":         {append(good[:len(good):len(good)], "--kubernetes", "on"), 1, "KUBERNETES_SERVICE_HOST"},
+		"watch perhaps":         {append(good[:len(good):len(good)], "--kubernetes", "maybe"), 1, "not one of auto, on, off"},
+		"not injected":          {[]string{"probe"}, 1, "no webhook injected this pod"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

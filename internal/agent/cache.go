@@ -132,6 +132,18 @@ func (c *cache) evict(e *entry) {
 	}
 }
 
+// evictPod ends the entries of a pod. Pods end rarely, so it looks at all entries.
+func (c *cache) evictPod(uid string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, e := range c.entries {
+		if e.claims.PodUID == uid {
+			c.remove(e)
+			c.count.Evicted.Add(1)
+		}
+	}
+}
+
 // takeDue takes the next due entry out of the queue. Without one, it says how long there is to wait; ok is false where the
 // queue is empty.
 func (c *cache) takeDue(now time.Time) (e *entry, wait time.Duration, ok bool) {

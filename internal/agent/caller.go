@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/podid/podid/internal/fault"
@@ -22,15 +23,25 @@ const (
 	maxConnections = 64       // to the endpoint: a burst of pods queues here instead of at the service
 )
 
-// NewTransport makes the connection pool to EKS Auth and STS. It honours HTTPS_PROXY and NO_PROXY. Roots nil means the
-// system's.
+// NewTransport makes the connection pool to EKS Auth and STS. It honours HTTPS_PROXY and NO_PROXY, except that no proxy is asked
+// for loopback and link-local addresses, whatever NO_PROXY says. Roots nil means the system's.
 func NewTransport(roots *x509.CertPool) *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.Proxy = proxyFor
 	t.DialContext = (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext
 	t.MaxConnsPerHost, t.MaxIdleConnsPerHost, t.MaxIdleConns = maxConnections, maxConnections, maxConnections
 	t.ResponseHeaderTimeout = attemptTimeout
 	t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}
 	return t
+}
+
+func proxyFor(r *http.Request) (*url.URL, error) {
+	host := r.URL.Hostname()
+	ip := net.ParseIP(host)
+	if loopback(host) || ip != nil && (ip.IsLinkLocalUnicast() || ip.Equal(net.ParseIP(LinkLocalIPv6))) {
+		return nil, nil //nolint:nilnil // net/http's way to say none
+	}
+	return http.ProxyFromEnvironment(r)
 }
 
 // answer is one HTTP answer, read whole.

@@ -47,10 +47,14 @@ type Config struct {
 
 	NodeName, InstanceID, Zone string // told to EKS Auth where not empty
 
-	BindHosts    []string // nil: the two link-local addresses, and a node without IPv6 does with the first
-	Port         int      // 0: 80
-	ProbeAddress string   // host:port of /healthz, /readyz and /metrics; "": none
-	AllowedHosts []string // values of the Host header, without port and brackets; nil: the two link-local addresses
+	BindHosts      []string      // nil: those of the two link-local addresses that the node has
+	AddressWait    time.Duration // for an address that the node does not have yet; 0: none
+	Port           int           // 0: 80
+	ProbeAddress   string        // host:port of /healthz, /readyz and /metrics; "": none
+	MetricsAddress string        // the same once more, for those who may not ask the probe address; "": none
+	AllowedHosts   []string      // values of the Host header, without port and brackets; nil: the two link-local addresses
+
+	Kubernetes *Kubernetes // who knows the pods of this node, NodeName; nil: pods are not watched and no events are written
 
 	CacheSize    int           // entries; 0: 2000; negative: nothing is kept
 	MaxRetention time.Duration // credentials are renewed at the latest after this; 0: 3 h; negative: nothing is kept
@@ -73,6 +77,8 @@ func (c Config) withDefaults() (Config, error) {
 		return c, invalid("A region is needed.")
 	case c.Signer == nil:
 		return c, invalid("Credentials to sign with are needed.")
+	case c.Kubernetes != nil && c.NodeName == "":
+		return c, invalid("The node's name is needed to watch its pods.")
 	}
 	if err := CheckEndpoint(c.Endpoint); err != nil {
 		return c, err

@@ -45,6 +45,7 @@ type outcome struct {
 	counter *atomic.Int64
 	result  string       // the counter's name
 	log     *slog.Logger // carries what the token claims, where there is one
+	claims  *claims      // nil: none were read
 	status  int
 	text    string
 }
@@ -62,13 +63,17 @@ func (s *Server) credentials(r *http.Request) outcome {
 	now := s.c.Now()
 	if e, g := s.cache.find(key, now); e != nil {
 		if err := e.claims.current(now); err != nil {
-			return s.refused(e.log, badToken("Service account token failed basic claim validations: %v", err))
+			return s.refused(e.log, badToken("Service account token failed basic claim validations: %v", err)).of(&e.claims)
+		}
+		// The token was accepted once, so what it claims is proven.
+		if err := s.pods.check(r.Context(), &e.claims); err != nil && !errors.Is(err, fault.Throttled) {
+			s.cache.evict(e)
+			return s.refused(e.log, err)
 		}
 		return outcome{granted: g, counter: &s.count.Hit, result: "hit", log: e.log, status: http.StatusOK}
 	}
 	if !s.misses.allow() {
-		err := fault.New(fault.Throttled, "request", "Too Many Requests")
-		return outcome{err: err, counter: &s.count.Throttled, result: "throttled", log: s.c.Logger}
+		return s.throttled(s.c.Logger, tooMany())
 	}
 	c, err := peek(token)
 	if err != nil {
@@ -76,14 +81,18 @@ func (s *Server) credentials(r *http.Request) outcome {
 	}
 	log := s.claimed(&c)
 	if err := c.current(now); err != nil {
-		return s.refused(log, badToken("Service account token failed basic claim validations: %v", err))
+		return s.refused(log, badToken("Service account token failed basic claim validations: %v", err)).of(&c)
 	}
 	g, joined, err := s.flights.join(r.Context(), key, func(ctx context.Context) (*granted, error) {
 		return s.admit(ctx, key, strings.Clone(token), c, log)
 	})
 	switch {
+	case errors.Is(err, errOfPod):
+		return s.refused(log, err)
+	case errors.Is(err, fault.Throttled):
+		return s.throttled(log, err)
 	case err != nil:
-		return outcome{err: err, counter: &s.count.Failed, result: "failed", log: log}
+		return outcome{err: err, counter: &s.count.Failed, result: "failed", log: log, claims: &c}
 	case joined:
 		return outcome{granted: g, counter: &s.count.Joined, result: "joined", log: log, status: http.StatusOK}
 	}
@@ -96,9 +105,16 @@ func (s *Server) admit(ctx context.Context, key tokenKey, token string, c claims
 	if e, g := s.cache.find(key, s.c.Now()); e != nil {
 		return g, nil
 	}
+	if err := s.pods.check(ctx, &c); err != nil {
+		return nil, err
+	}
 	g, err := s.exchange(ctx, token)
 	if err != nil {
 		return nil, err
+	}
+	if s.pods.look(c.PodUID) == over { // while we asked
+		s.count.Ended.Add(1)
+		return nil, hasEnded()
 	}
 	now := s.c.Now()
 	e := &entry{key: key, token: token, claims: c, granted: g, log: log, index: -1}
@@ -145,6 +161,18 @@ func (s *Server) refused(log *slog.Logger, err error) outcome {
 	return outcome{err: err, counter: &s.count.Refused, result: "refused", log: log}
 }
 
+func (s *Server) throttled(log *slog.Logger, err error) outcome {
+	return outcome{err: err, counter: &s.count.Throttled, result: "throttled", log: log}
+}
+
+func tooMany() error { return fault.New(fault.Throttled, "request", "Too Many Requests") }
+
+// of says what the token of a refused request claimed.
+func (o outcome) of(c *claims) outcome {
+	o.claims = c
+	return o
+}
+
 // claimed is a logger that says for which pod a token says it is. The names are unproven.
 func (s *Server) claimed(c *claims) *slog.Logger {
 	return s.c.Logger.With("claimed_namespace", c.Namespace, "claimed_service_account", c.ServiceAccount,
@@ -154,11 +182,13 @@ func (s *Server) claimed(c *claims) *slog.Logger {
 // record counts a credential request and writes its one line.
 func (s *Server) record(r *http.Request, o *outcome, took time.Duration) {
 	o.counter.Add(1)
+	s.count.answered(o.status)
 	if o.granted != nil {
 		o.log.InfoContext(r.Context(), "credentials", "result", o.result, "status", o.status,
 			"request_id", o.granted.requestID, "client_addr", r.RemoteAddr, "duration", took)
 		return
 	}
+	s.events.refused(o.claims, o.err)
 	id := ""
 	if r, ok := errors.AsType[*refusal](o.err); ok {
 		id = r.requestID

@@ -20,7 +20,7 @@ const (
 //   - /healthz: the process serves every credential address. Nothing outside the process can make it fail, so a liveness probe
 //     never restarts an agent that works.
 //   - /readyz: a pod that asks now will get credentials, as far as it is up to this node: the addresses are served, there are
-//     credentials to sign with, and EKS Auth answers. The body says what is missing.
+//     credentials to sign with, and EKS Auth answers. The body says what is missing. The Kubernetes API server may be away.
 //   - /metrics: the counters, as Prometheus reads them.
 func (s *Server) probes() http.Handler {
 	mux := http.NewServeMux()
@@ -28,7 +28,8 @@ func (s *Server) probes() http.Handler {
 	mux.HandleFunc("GET /readyz", probe(s.ready))
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-		s.count.writeTo(w, s.cache.len()) //nolint:errcheck // a scraper that is gone needs no answer
+		live, watching := s.pods.state()
+		s.count.writeTo(w, gauges{s.cache.len(), live, watching}) //nolint:errcheck // a scraper that is gone needs no answer
 	})
 	return mux
 }

@@ -93,11 +93,13 @@ func (s *Server) refresher(ctx context.Context) {
 }
 
 // abandoned reports whether an entry is not worth a renewal: its token can no longer be presented, its credentials are spent,
-// or no pod asked during a whole lifetime. A pod that is gone thus costs one renewal, not a day of them.
+// its pod has ended, or no pod asked during a whole lifetime. A pod that is gone thus costs one renewal at most, not a day of
+// them.
 func (s *Server) abandoned(e *entry) bool {
 	now := s.c.Now()
 	asked := time.Unix(0, e.asked.Load())
-	return e.claims.current(now) != nil || !e.granted.usable(now) || now.Sub(asked) >= e.granted.lifetime
+	return e.claims.current(now) != nil || !e.granted.usable(now) || now.Sub(asked) >= e.granted.lifetime ||
+		s.pods.look(e.claims.PodUID) == over
 }
 
 // refresh renews one session. It alone writes e.granted of an entry that is out of the queue.
@@ -113,10 +115,13 @@ func (s *Server) refresh(ctx context.Context, e *entry) {
 		e.log.DebugContext(ctx, "credentials renewed", "request_id", g.requestID, "expires", g.expires)
 	case final(err):
 		s.count.RenewalsRefused.Add(1)
+		s.count.renewalFailed(err)
 		s.cache.evict(e)
+		s.events.refused(&e.claims, err)
 		e.log.WarnContext(ctx, "credentials ended: renewal refused", "error", err)
 	default:
 		s.count.RenewalsFailed.Add(1)
+		s.count.renewalFailed(err)
 		s.cache.postpone(e, func(failures int, expires time.Time) time.Time { return retryAt(now, failures, expires) })
 		e.log.WarnContext(ctx, "credentials not renewed, will try again", "error", err)
 	}

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -28,6 +26,8 @@ type Server struct {
 	c        Config
 	upstream *eksAuth
 	cache    *cache
+	pods     *pods   // nil: unknown
+	events   *events // nil: none are written
 	flights  flights
 	misses   *limiter
 	pace     *limiter
@@ -51,6 +51,10 @@ func New(c Config) (*Server, error) {
 		pace:     newLimiter(c.RefreshRate, max(1, c.RefreshRate), c.Now),
 	}
 	s.cache = newCache(c.CacheSize, &s.count)
+	if c.Kubernetes != nil {
+		s.pods = newPods(c, &s.count, s.cache.evictPod)
+		s.events = newEvents(c, s.pods, &s.count)
+	}
 	return s, nil
 }
 
@@ -60,57 +64,22 @@ func (s *Server) Handler() http.Handler { return s }
 // Counters are live; read them with Load.
 func (s *Server) Counters() *Counters { return &s.count }
 
-// Run listens on every bind host and serves until ctx ends; then it lets the requests under way finish. A node without IPv6
-// is served without the IPv6 address, unless that was asked for by name.
-func (s *Server) Run(ctx context.Context) error {
-	listeners, err := s.listen(ctx)
-	if err != nil {
-		return err
-	}
-	return s.Serve(ctx, listeners...)
-}
-
-func (s *Server) listen(ctx context.Context) ([]net.Listener, error) {
-	hosts, asked := s.c.BindHosts, s.c.BindHosts != nil
-	if !asked {
-		hosts = []string{LinkLocalIPv4, LinkLocalIPv6}
-	}
-	var open []net.Listener
-	for _, host := range hosts {
-		host = strings.Trim(host, "[]")
-		address := net.JoinHostPort(host, strconv.Itoa(s.c.Port))
-		l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
-		switch {
-		case err == nil:
-			open = append(open, l)
-		case !asked && host == LinkLocalIPv6:
-			s.c.Logger.WarnContext(ctx, "no IPv6 credential address on this node; serving IPv4 only", "address", address, "error", err)
-		default:
-			closeAll(open)
-			return nil, fault.New(fault.Unavailable, "listener",
-				"Cannot listen on %s. Does the node have this address, and is the port free?", address).Because(err)
-		}
-	}
-	return open, nil
-}
-
-func closeAll(listeners []net.Listener) {
-	for _, l := range listeners {
-		l.Close()
-	}
-}
-
 // Serve serves on listeners that are open already, as Run does on its own. It closes them.
 func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	if len(listeners) == 0 {
 		return invalid("There is no address to listen on.")
+	}
+	probes, err := s.listenForProbes(ctx)
+	if err != nil {
+		closeAll(listeners)
+		return err
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var running sync.WaitGroup
 	defer running.Wait()
 
-	servers := make([]*http.Server, 0, len(listeners)+1)
+	servers := make([]*http.Server, 0, len(listeners)+len(probes))
 	serve := func(l net.Listener, h http.Handler) {
 		server := &http.Server{
 			Handler: h, ReadHeaderTimeout: headerTimeout, ReadTimeout: ioTimeout, WriteTimeout: ioTimeout,
@@ -123,12 +92,7 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 			}
 		})
 	}
-	if s.c.ProbeAddress != "" {
-		l, err := new(net.ListenConfig).Listen(ctx, "tcp", s.c.ProbeAddress)
-		if err != nil {
-			closeAll(listeners)
-			return fault.New(fault.Unavailable, "listener", "Cannot listen on %s for probes.", s.c.ProbeAddress).Because(err)
-		}
+	for _, l := range probes {
 		serve(l, s.probes())
 	}
 	addresses := make([]net.Addr, 0, len(listeners))
@@ -139,6 +103,10 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	}
 	s.setServed(addresses)
 	running.Go(func() { s.refresher(ctx) })
+	if s.pods != nil {
+		running.Go(func() { s.pods.run(ctx) })
+		running.Go(func() { s.events.run(ctx) })
+	}
 
 	<-ctx.Done()
 	s.setServed(nil)
