@@ -10,6 +10,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/spf13/cobra"
 
@@ -80,6 +81,7 @@ func accountCommand(p *Process) *cobra.Command {
 type signedIn struct {
 	*client.Client
 
+	aws      aws.Config // the same, for AWS's own clients
 	region   string
 	endpoint string
 	caBundle string
@@ -104,7 +106,9 @@ func signIn(ctx context.Context, awsConfig, profile string) (*signedIn, error) {
 	if err != nil {
 		return nil, err
 	}
+	loaded.BaseEndpoint, loaded.HTTPClient = &shared.BaseEndpoint, h
 	return &signedIn{
+		aws:    loaded,
 		Client: client.New(client.Config{Endpoint: shared.BaseEndpoint, Region: shared.Region, Credentials: loaded.Credentials, HTTP: h, Now: time.Now}),
 		region: shared.Region, endpoint: shared.BaseEndpoint, caBundle: shared.CustomCABundle,
 	}, nil
