@@ -57,6 +57,7 @@ type Cluster struct {
 	issuer string
 	signer *oidc.Signer
 	ready  chan struct{}
+	ended  chan string // the uids of pods that have ended and were not told of yet
 }
 
 // New loads the cluster's signing key and issuer from its folder, or makes them.
@@ -76,7 +77,7 @@ func New(c Config) (*Cluster, error) {
 		return nil, fmt.Errorf("the cluster's issuer: %w", err)
 	}
 	return &Cluster{
-		Config: c, dir: c.Dir, signer: signer, ready: make(chan struct{}),
+		Config: c, dir: c.Dir, signer: signer, ready: make(chan struct{}), ended: make(chan string, maxUntold),
 		// .internal is reserved for private use: nobody else can hold this name. Tokens are verified with the key set that the
 		// cluster reports, so nothing ever connects to it.
 		issuer: "https://oidc.podid.internal/id/" + id,
@@ -159,7 +160,8 @@ func (c *Cluster) NodeName() string { return node }
 // Ready is closed once pods can be started: the socket answers, and the cluster is connected if it is to create itself.
 func (c *Cluster) Ready() <-chan struct{} { return c.ready }
 
-// Run is the cluster at work: it answers podid run, keeps the agent's token fresh and is connected to the control plane.
+// Run is the cluster at work: it answers podid run, keeps the agent's token fresh, is connected to the control plane and tells it of
+// pods that have ended.
 func (c *Cluster) Run(ctx context.Context) error {
 	if err := c.projectAgentToken(); err != nil {
 		return err
@@ -172,6 +174,7 @@ func (c *Cluster) Run(ctx context.Context) error {
 	g.Go(func() error { return c.serve(ctx, l) })
 	g.Go(func() error { return c.refreshAgentToken(ctx) })
 	g.Go(func() error { c.follow(ctx); return nil })
+	g.Go(func() error { c.tellEnded(ctx); return nil })
 	return g.Wait()
 }
 

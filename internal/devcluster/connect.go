@@ -183,16 +183,19 @@ func (t token) GetIdentityToken() ([]byte, error) {
 	return []byte(text), err
 }
 
-// report tells what is true whenever that or what is wanted changes, as the operator: with a role that the operator's own
-// token opened.
-func (c *Cluster) report(ctx context.Context) error {
-	operator := aws.NewCredentialsCache(stscreds.NewWebIdentityRoleProvider(
+// operator is the control plane as the operator reaches it: with a role that the operator's own token opened.
+func (c *Cluster) operator() *client.Client {
+	return c.podid(aws.NewCredentialsCache(stscreds.NewWebIdentityRoleProvider(
 		sts.NewFromConfig(c.config(aws.AnonymousCredentials{})), "arn:aws:iam::"+c.Account+":role/"+c.operatorRole(),
 		token{c, TokenRequest{
 			Namespace: operatorNamespace, ServiceAccount: operatorAccount, Pod: operatorAccount, PodUID: uidOf(c.issuer, "pod", operatorAccount),
 			Audience: webIdentityAudience, Lifetime: minLifetime,
-		}}))
-	api := c.podid(operator)
+		}})))
+}
+
+// report tells what is true whenever that or what is wanted changes.
+func (c *Cluster) report(ctx context.Context) error {
+	api := c.operator()
 	var seen int64
 	var told client.Report
 	for {

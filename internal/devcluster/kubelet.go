@@ -76,7 +76,7 @@ type PodSpec struct {
 	RoleARN string
 }
 
-// Pod is a started pod: a private folder with its tokens, and an environment. Close removes the folder.
+// Pod is a started pod: a private folder with its tokens, and an environment. Close ends it.
 type Pod struct {
 	Name string
 	UID  string
@@ -197,5 +197,9 @@ func (p *Pod) Run(ctx context.Context) {
 	}
 }
 
-// Close removes the pod's folder and with it its tokens.
-func (p *Pod) Close() error { return os.RemoveAll(p.dir) }
+// Close ends the pod: it removes the pod's folder and with it its tokens, and tells the cluster, so that a copy of a token is good for
+// nothing. Where the cluster does not answer, the tokens expire by themselves.
+func (p *Pod) Close() error {
+	_ = p.kubelet.call(context.Background(), http.MethodPost, "/ended", endedPod{p.UID}, new(struct{}))
+	return os.RemoveAll(p.dir)
+}

@@ -39,6 +39,11 @@ type Info struct {
 	CABundle       string `json:"caBundle,omitempty"`
 }
 
+// endedPod says which pod has ended.
+type endedPod struct {
+	PodUID string `json:"podUid"`
+}
+
 type tokenAnswer struct {
 	Token string `json:"token"`
 }
@@ -79,6 +84,15 @@ func (c *Cluster) serve(ctx context.Context, l net.Listener) error {
 			return
 		}
 		answer(w, tokenAnswer{Token: token})
+	})
+	mux.HandleFunc("POST /ended", func(w http.ResponseWriter, r *http.Request) {
+		var pod endedPod
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 4096)).Decode(&pod); err != nil || pod.PodUID == "" {
+			http.Error(w, "the request does not say which pod has ended", http.StatusBadRequest)
+			return
+		}
+		c.end(r.Context(), pod.PodUID)
+		answer(w, struct{}{})
 	})
 	s := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
 	stop := context.AfterFunc(ctx, func() { _ = s.Close() })
