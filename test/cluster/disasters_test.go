@@ -1,0 +1,164 @@
+package cluster_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Bounds of what a disaster may cost, from its beginning. They are wide, because the machine may be busy with other things; what was
+// measured is logged.
+const (
+	mayTake   = 90 * time.Second // until a new pod has put its object
+	untouched = 3 * time.Second  // a running pod notices nothing but a busy machine
+)
+
+// disasters lets the parts of the system fail one after the other. A pod that runs all the while tells what it felt: "credentials" is
+// the credential endpoint, which SDKs ask every few hours; "call" is a signed call with the credentials that it has.
+func (w *world) disasters(t *testing.T) {
+	for _, d := range []struct {
+		title             string
+		strike            func(t *testing.T)
+		credentials, call time.Duration // the longest interruption that the running pod may see
+	}{
+		{"the API server is restarted", w.lab.RestartAPIServer, untouched, untouched},
+		{"the control plane is killed and started again", w.restartPlane, untouched, mayTake},
+		{"the operator is killed", w.killOperators, untouched, untouched},
+		{"the agent is killed", w.killAgent, mayTake, untouched},
+		{"the cluster's signing key is rotated", w.lab.RotateServiceAccountKey, untouched, untouched},
+	} {
+		t.Run(d.title, func(t *testing.T) {
+			watcher := w.watcher(t, corev1.RestartPolicyNever)
+			begin := time.Now()
+			d.strike(t)
+			strike := time.Since(begin)
+			w.newPod(t, begin)
+			credentials, call := w.felt(t, watcher)
+			t.Logf("struck for %s; a new pod had put its object after %s; the running pod was without the credential endpoint for %s, without answers to calls for %s",
+				round(strike), round(time.Since(begin)), round(credentials), round(call))
+			if credentials > d.credentials || call > d.call {
+				t.Errorf("the running pod was without the credential endpoint for %s (bound %s), and without answers to calls for %s (bound %s)",
+					credentials, d.credentials, call, d.call)
+			}
+			w.delete(t, watcher)
+		})
+	}
+	t.Run("the node is rebooted", func(t *testing.T) {
+		watcher := w.watcher(t, corev1.RestartPolicyAlways)
+		begin := time.Now()
+		w.lab.Reboot(t)
+		back := w.wait(t, watcher, func(p *corev1.Pod) bool {
+			return running(p) && p.Status.ContainerStatuses[0].RestartCount > 0
+		})
+		eventually(t, mayTake, "the pod that ran before the reboot has credentials again", func(context.Context) error {
+			if said := w.logs(t, back); !strings.Contains(said, "credentials up") || !strings.Contains(said, "call up") {
+				return fmt.Errorf("it said %s", said)
+			}
+			return nil
+		})
+		again := time.Since(begin)
+		w.newPod(t, begin)
+		t.Logf("a pod from before the reboot had credentials again after %s, a new pod had put its object after %s", round(again), round(time.Since(begin)))
+		w.delete(t, watcher)
+	})
+}
+
+func round(d time.Duration) time.Duration { return d.Round(10 * time.Millisecond) }
+
+// watcher is a running pod that tells what it feels; see test/cluster/app.
+func (w *world) watcher(t testing.TB, policy corev1.RestartPolicy) *corev1.Pod {
+	t.Helper()
+	pod := podOf(namespace, uploader, "watch")
+	pod.Spec.RestartPolicy = policy
+	made := w.wait(t, w.create(t, pod), running)
+	eventually(t, 20*time.Second, "the watching pod has credentials", func(context.Context) error {
+		if said := w.logs(t, made); !strings.Contains(said, "credentials up") || !strings.Contains(said, "call up") {
+			return fmt.Errorf("it said %s", said)
+		}
+		return nil
+	})
+	return made
+}
+
+// felt is the longest interruption of each kind that a watching pod tells of, once it has both again.
+func (w *world) felt(t testing.TB, watcher *corev1.Pod) (credentials, call time.Duration) {
+	t.Helper()
+	eventually(t, mayTake, "the running pod has everything again", func(context.Context) error {
+		said := w.logs(t, watcher)
+		last := map[string]string{}
+		credentials, call = 0, 0
+		for lines := bufio.NewScanner(strings.NewReader(said)); lines.Scan(); {
+			what, state, _ := strings.Cut(lines.Text(), " ")
+			last[what] = state
+			after, ok := strings.CutPrefix(state, "up after ")
+			if !ok {
+				continue
+			}
+			took, err := time.ParseDuration(after)
+			must(t, err)
+			if what == "call" {
+				call = max(call, took)
+			} else {
+				credentials = max(credentials, took)
+			}
+		}
+		if !strings.HasPrefix(last["credentials"], "up") || !strings.HasPrefix(last["call"], "up") {
+			return fmt.Errorf("it said %s", said)
+		}
+		return nil
+	})
+	return credentials, call
+}
+
+// newPod makes pods until one has put its object: what a user does, or a Deployment.
+func (w *world) newPod(t testing.TB, since time.Time) {
+	t.Helper()
+	var r result
+	for tries := 1; ; tries++ {
+		key := fmt.Sprintf("%s/after-%d.txt", folder, time.Now().UnixNano())
+		if r = w.run(t, podOf(namespace, uploader, "put", bucketName, key, "it goes on")); r.err == nil {
+			w.holds(t, key, "it goes on")
+			t.Logf("new pods until one succeeded: %d", tries)
+			return
+		}
+		if time.Since(since) > mayTake {
+			t.Fatalf("no new pod has credentials %s after the disaster: %s", mayTake, r.said)
+		}
+	}
+}
+
+// restartPlane kills the control plane, and starts it again.
+func (w *world) restartPlane(t *testing.T) {
+	t.Helper()
+	w.plane.Kill()
+	w.startPlane(t)
+}
+
+// killOperators deletes the operator's pods without grace, all at once.
+func (w *world) killOperators(t *testing.T) {
+	w.kill(t, operatorNamespace, operatorSelector)
+}
+
+// killAgent does the same to the agent of the node.
+func (w *world) killAgent(t *testing.T) {
+	w.kill(t, agentNamespace, agentSelector)
+}
+
+func (w *world) kill(t testing.TB, namespace, selector string) {
+	t.Helper()
+	pods := w.kube.CoreV1().Pods(namespace)
+	list, err := pods.List(t.Context(), metav1.ListOptions{LabelSelector: selector})
+	must(t, err)
+	if len(list.Items) == 0 {
+		t.Fatalf("no pod of namespace %s has the labels %s", namespace, selector)
+	}
+	for i := range list.Items {
+		must(t, pods.Delete(t.Context(), list.Items[i].Name, metav1.DeleteOptions{GracePeriodSeconds: new(int64)}))
+	}
+}
