@@ -1,0 +1,541 @@
+package kube_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/eks"
+	ekstypes "github.com/aws/aws-sdk-go-v2/service/eks/types"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/podid/podid/apis/podidentity/v1alpha1"
+)
+
+func httpClient(t testing.TB, caFile string) *http.Client {
+	t.Helper()
+	text, err := os.ReadFile(caFile)
+	check(t, err)
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(text)
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
+}
+
+// TestOperator is one operator's life: its parts build on each other.
+func TestOperator(t *testing.T) {
+	w := newOperatorWorld(t)
+	w.start()
+	for _, part := range []struct {
+		title string
+		run   func(*testing.T)
+	}{
+		{"becomes ready", w.becomesReady},
+		{"nodes show up as node groups", w.nodes},
+		{"the add-on is applied and repaired", w.addon},
+		{"the startup taint goes with the agent's readiness", w.taint},
+		{"the authority is in every namespace", w.trust},
+		{"pods are injected", w.injection},
+		{"a pod without its identity is flagged", w.sweep},
+		{"an ended pod's token is worth nothing", w.endedPod},
+		{"the webhook's registration is repaired", w.registration},
+		{"another replica takes over", w.takeover},
+		{"a rotation of the issuer's keys is published", w.rotation},
+		{"the add-on goes", w.addonGoes},
+	} {
+		if !t.Run(part.title, part.run) {
+			t.FailNow()
+		}
+	}
+}
+
+func (w *operatorWorld) becomesReady(t *testing.T) {
+	eventually(t, 30*time.Second, "the operator is ready", func(ctx context.Context) error { return get(ctx, "http://"+w.config.HealthAddress+"/readyz", nil) })
+	eventually(t, 10*time.Second, "the cluster is published", func(ctx context.Context) error {
+		out, err := w.eks.DescribeCluster(ctx, &eks.DescribeClusterInput{Name: aws.String(clusterName)})
+		if err != nil {
+			return err
+		}
+		if c := out.Cluster; aws.ToString(c.Version) != "1.36" || c.CertificateAuthority == nil || aws.ToString(c.CertificateAuthority.Data) == "" {
+			return fmt.Errorf("it is %s, %v", aws.ToString(c.Version), c.CertificateAuthority)
+		}
+		return nil
+	})
+}
+
+func get(ctx context.Context, url string, body *string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", resp.Status, text)
+	}
+	if body != nil {
+		*body = string(text)
+	}
+	return nil
+}
+
+func (w *operatorWorld) node(t *testing.T, name, group string, taints ...corev1.Taint) {
+	t.Helper()
+	n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"podid.dev/nodegroup": group, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}}}
+	n.Spec.Taints = taints
+	_, err := w.kube.CoreV1().Nodes().Create(t.Context(), n, metav1.CreateOptions{})
+	check(t, err)
+	eventually(t, 5*time.Second, "node "+name+" is ready", func(ctx context.Context) error {
+		n, err := w.kube.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		n.Status.Conditions = []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue, LastHeartbeatTime: metav1.Now()}}
+		_, err = w.kube.CoreV1().Nodes().UpdateStatus(ctx, n, metav1.UpdateOptions{})
+		return err
+	})
+}
+
+func (w *operatorWorld) nodes(t *testing.T) {
+	w.node(t, "worker-1", "workers", corev1.Taint{Key: v1alpha1.TaintAgentNotReady, Effect: corev1.TaintEffectNoExecute},
+		corev1.Taint{Key: v1alpha1.TaintAgentNotReady, Effect: corev1.TaintEffectNoSchedule}, corev1.Taint{Key: "theirs", Effect: corev1.TaintEffectNoSchedule})
+	eventually(t, 5*time.Second, "the node group is listed", func(ctx context.Context) error {
+		out, err := w.eks.ListNodegroups(ctx, &eks.ListNodegroupsInput{ClusterName: aws.String(clusterName)})
+		if err == nil && !slices.Contains(out.Nodegroups, "workers") {
+			return fmt.Errorf("there are %v", out.Nodegroups)
+		}
+		return err
+	})
+	eventually(t, 5*time.Second, "the node group is active", func(ctx context.Context) error {
+		out, err := w.eks.DescribeNodegroup(ctx, &eks.DescribeNodegroupInput{ClusterName: aws.String(clusterName), NodegroupName: aws.String("workers")})
+		if err == nil && out.Nodegroup.Status != ekstypes.NodegroupStatusActive {
+			return fmt.Errorf("it is %s", out.Nodegroup.Status)
+		}
+		return err
+	})
+}
+
+const agent = "eks-pod-identity-agent"
+
+func (w *operatorWorld) daemonSet(ctx context.Context) (*appsv1.DaemonSet, error) {
+	return w.kube.AppsV1().DaemonSets("kube-system").Get(ctx, agent, metav1.GetOptions{})
+}
+
+func (w *operatorWorld) health(ctx context.Context) (ekstypes.AddonStatus, string, error) {
+	out, err := w.eks.DescribeAddon(ctx, &eks.DescribeAddonInput{ClusterName: aws.String(clusterName), AddonName: aws.String(agent)})
+	if err != nil {
+		return "", "", err
+	}
+	var text string
+	if out.Addon.Health != nil {
+		for _, i := range out.Addon.Health.Issues {
+			text += aws.ToString(i.Message)
+		}
+	}
+	return out.Addon.Status, text, nil
+}
+
+func (w *operatorWorld) addon(t *testing.T) {
+	out, err := w.eks.CreateAddon(t.Context(), &eks.CreateAddonInput{ClusterName: aws.String(clusterName), AddonName: aws.String(agent)})
+	check(t, err)
+	version := aws.ToString(out.Addon.AddonVersion)
+	var uid types.UID
+	eventually(t, 5*time.Second, "the DaemonSet is there", func(ctx context.Context) error {
+		ds, err := w.daemonSet(ctx)
+		if err != nil {
+			return err
+		}
+		uid = ds.UID
+		if image := ds.Spec.Template.Spec.Containers[0].Image; image != "ghcr.io/podid/podid-agent:"+version {
+			t.Errorf("the image is %s", image)
+		}
+		return nil
+	})
+	ds, err := w.daemonSet(t.Context())
+	check(t, err)
+	ds.Spec.Template.Spec.Containers[0].Image = "evil.example.com/agent"
+	_, err = w.kube.AppsV1().DaemonSets("kube-system").Update(t.Context(), ds, metav1.UpdateOptions{})
+	check(t, err)
+	eventually(t, 5*time.Second, "a changed DaemonSet is repaired", func(ctx context.Context) error {
+		ds, err := w.daemonSet(ctx)
+		if err == nil && strings.HasPrefix(ds.Spec.Template.Spec.Containers[0].Image, "evil") {
+			return errors.New("it is not")
+		}
+		return err
+	})
+	check(t, w.kube.AppsV1().DaemonSets("kube-system").Delete(t.Context(), agent, metav1.DeleteOptions{}))
+	eventually(t, 5*time.Second, "a deleted DaemonSet is made again", func(ctx context.Context) error {
+		ds, err := w.daemonSet(ctx)
+		if err == nil && ds.UID == uid {
+			return errors.New("it is the old one")
+		}
+		return err
+	})
+	_, err = w.eks.UpdateAddon(t.Context(), &eks.UpdateAddonInput{ClusterName: aws.String(clusterName), AddonName: aws.String(agent), ConfigurationValues: aws.String(`{"priorityClassName":7}`)})
+	check(t, err)
+	eventually(t, 5*time.Second, "a wrong configuration is told", func(ctx context.Context) error {
+		_, text, err := w.health(ctx)
+		if err == nil && !strings.Contains(text, "priorityClassName") {
+			return fmt.Errorf("the health is %q", text)
+		}
+		return err
+	})
+	_, err = w.eks.UpdateAddon(t.Context(), &eks.UpdateAddonInput{ClusterName: aws.String(clusterName), AddonName: aws.String(agent), ConfigurationValues: aws.String("podLabels: {team: a}")})
+	check(t, err)
+	eventually(t, 5*time.Second, "a right one is applied", func(ctx context.Context) error {
+		ds, err := w.daemonSet(ctx)
+		if err == nil && ds.Spec.Template.Labels["team"] != "a" {
+			return errors.New("it is not")
+		}
+		return err
+	})
+}
+
+// agentPod finds the pod that the DaemonSet controller made for a node.
+func (w *operatorWorld) agentPod(ctx context.Context, node string) (*corev1.Pod, error) {
+	pods, err := w.kube.CoreV1().Pods("kube-system").List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/name=" + agent})
+	if err != nil {
+		return nil, err
+	}
+	for i := range pods.Items {
+		p := &pods.Items[i]
+		a := p.Spec.Affinity
+		if p.DeletionTimestamp == nil && (p.Spec.NodeName == node || a != nil && strings.Contains(a.String(), node)) && p.Labels["team"] == "a" {
+			return p, nil
+		}
+	}
+	return nil, errors.New("the DaemonSet controller has made none")
+}
+
+// runs says of a pod what a kubelet would.
+func (w *operatorWorld) runs(ctx context.Context, p *corev1.Pod, phase corev1.PodPhase, ready corev1.ConditionStatus) error {
+	p.Status.Phase = phase
+	p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: ready}}
+	_, err := w.kube.CoreV1().Pods(p.Namespace).UpdateStatus(ctx, p, metav1.UpdateOptions{})
+	return err
+}
+
+func (w *operatorWorld) bind(ctx context.Context, p *corev1.Pod, node string) error {
+	return w.kube.CoreV1().Pods(p.Namespace).Bind(ctx, &corev1.Binding{
+		ObjectMeta: metav1.ObjectMeta{Name: p.Name, Namespace: p.Namespace}, Target: corev1.ObjectReference{Kind: "Node", Name: node},
+	}, metav1.CreateOptions{})
+}
+
+func (w *operatorWorld) taint(t *testing.T) {
+	eventually(t, 20*time.Second, "the agent's pod runs on the node", func(ctx context.Context) error {
+		p, err := w.agentPod(ctx, "worker-1")
+		if err != nil {
+			return err
+		}
+		if p.Spec.NodeName == "" {
+			if err := w.bind(ctx, p, "worker-1"); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	n, err := w.kube.CoreV1().Nodes().Get(t.Context(), "worker-1", metav1.GetOptions{})
+	check(t, err)
+	if len(n.Spec.Taints) < 3 {
+		t.Fatalf("the taints are %v before the agent is ready", n.Spec.Taints)
+	}
+	eventually(t, 5*time.Second, "the agent is ready", func(ctx context.Context) error {
+		p, err := w.agentPod(ctx, "worker-1")
+		if err != nil {
+			return err
+		}
+		return w.runs(ctx, p, corev1.PodRunning, corev1.ConditionTrue)
+	})
+	eventually(t, 5*time.Second, "the taint is gone", func(ctx context.Context) error {
+		n, err := w.kube.CoreV1().Nodes().Get(ctx, "worker-1", metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		theirs := false
+		for _, taint := range n.Spec.Taints {
+			if taint.Key == v1alpha1.TaintAgentNotReady {
+				return fmt.Errorf("the taints are %v", n.Spec.Taints)
+			}
+			theirs = theirs || taint.Key == "theirs"
+		}
+		if !theirs {
+			t.Errorf("another taint went with it: %v", n.Spec.Taints)
+		}
+		return nil
+	})
+	eventually(t, 15*time.Second, "the add-on is active", func(ctx context.Context) error {
+		status, text, err := w.health(ctx)
+		if err == nil && status != ekstypes.AddonStatusActive {
+			return fmt.Errorf("it is %s: %s", status, text)
+		}
+		return err
+	})
+}
+
+func (w *operatorWorld) namespace(t *testing.T, name string, labels map[string]string) {
+	t.Helper()
+	_, err := w.kube.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}}, metav1.CreateOptions{})
+	check(t, err)
+	eventually(t, 10*time.Second, "namespace "+name+" has its service account", func(ctx context.Context) error {
+		_, err := w.kube.CoreV1().ServiceAccounts(name).Get(ctx, "default", metav1.GetOptions{})
+		return err
+	})
+}
+
+func (w *operatorWorld) trust(t *testing.T) {
+	w.namespace(t, "shop", map[string]string{v1alpha1.LabelInjection: v1alpha1.InjectionRequired})
+	there := func(ctx context.Context) error {
+		m, err := w.kube.CoreV1().ConfigMaps("shop").Get(ctx, v1alpha1.CAConfigMap, metav1.GetOptions{})
+		if err == nil && !strings.Contains(m.Data[v1alpha1.CAKey], "BEGIN CERTIFICATE") {
+			return fmt.Errorf("it holds %v", m.Data)
+		}
+		return err
+	}
+	eventually(t, 5*time.Second, "the authority is there", there)
+	m, err := w.kube.CoreV1().ConfigMaps("shop").Get(t.Context(), v1alpha1.CAConfigMap, metav1.GetOptions{})
+	check(t, err)
+	m.Data[v1alpha1.CAKey] = "mine"
+	_, err = w.kube.CoreV1().ConfigMaps("shop").Update(t.Context(), m, metav1.UpdateOptions{})
+	check(t, err)
+	eventually(t, 5*time.Second, "a changed one is repaired", there)
+	check(t, w.kube.CoreV1().ConfigMaps("shop").Delete(t.Context(), v1alpha1.CAConfigMap, metav1.DeleteOptions{}))
+	eventually(t, 5*time.Second, "a deleted one is made again", there)
+}
+
+func (w *operatorWorld) pod(t *testing.T, namespace, name string, change func(*corev1.Pod)) *corev1.Pod {
+	t.Helper()
+	p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "app"}}}}
+	if change != nil {
+		change(p)
+	}
+	p, err := w.kube.CoreV1().Pods(namespace).Create(t.Context(), p, metav1.CreateOptions{})
+	check(t, err)
+	return p
+}
+
+func (w *operatorWorld) associate(t *testing.T, namespace string) string {
+	t.Helper()
+	out, err := w.eks.CreatePodIdentityAssociation(t.Context(), &eks.CreatePodIdentityAssociationInput{
+		ClusterName: aws.String(clusterName), Namespace: aws.String(namespace), ServiceAccount: aws.String("default"), RoleArn: aws.String("arn:aws:iam::" + account + ":role/app"),
+	})
+	check(t, err)
+	return aws.ToString(out.Association.AssociationId)
+}
+
+func hasVolume(p *corev1.Pod) bool {
+	return p.Labels[v1alpha1.LabelPodIdentity] == "enabled" && slices.ContainsFunc(p.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == v1alpha1.TokenVolume })
+}
+
+func (w *operatorWorld) injection(t *testing.T) {
+	w.associate(t, "shop")
+	if p := w.pod(t, "shop", "right-after", nil); !hasVolume(p) {
+		t.Errorf("a pod that was made right after its association is %v", p.Spec)
+	}
+	w.namespace(t, "other", nil)
+	if p := w.pod(t, "other", "nobody", nil); hasVolume(p) {
+		t.Error("a pod without an association was injected")
+	}
+}
+
+func condition(p *corev1.Pod) *corev1.PodCondition {
+	for i := range p.Status.Conditions {
+		if p.Status.Conditions[i].Type == v1alpha1.ConditionIdentityMissing {
+			return &p.Status.Conditions[i]
+		}
+	}
+	return nil
+}
+
+func (w *operatorWorld) sweep(t *testing.T) {
+	check(t, w.runs(t.Context(), w.pod(t, "other", "before", nil), corev1.PodRunning, corev1.ConditionTrue))
+	w.pod(t, "other", "skipped", func(p *corev1.Pod) { p.Labels = map[string]string{v1alpha1.LabelSkip: "true"} })
+	id := w.associate(t, "other")
+	eventually(t, 15*time.Second, "the pod is flagged", func(ctx context.Context) error {
+		p, err := w.kube.CoreV1().Pods("other").Get(ctx, "before", metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		if c := condition(p); c == nil || c.Status != corev1.ConditionTrue || c.Reason != "IdentityMissing" || !strings.Contains(c.Message, "create it again") {
+			return fmt.Errorf("the condition is %v", c)
+		}
+		return nil
+	})
+	eventually(t, 5*time.Second, "an Event says so", func(ctx context.Context) error {
+		list, err := w.kube.EventsV1().Events("other").List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return err
+		}
+		for _, e := range list.Items {
+			if e.Reason == "IdentityMissing" && e.Regarding.Name == "before" && e.Type == corev1.EventTypeWarning {
+				return nil
+			}
+		}
+		return errors.New("there is none")
+	})
+	eventually(t, 15*time.Second, "the metric counts it, and its like", func(ctx context.Context) error {
+		var text string
+		if err := get(ctx, "http://"+w.config.MetricsAddress+"/metrics", &text); err != nil {
+			return err
+		}
+		if !strings.Contains(text, `podid_pods_identity_missing{namespace="other"} 2`) { // "nobody" too, not "skipped"
+			return errors.New("it does not")
+		}
+		return nil
+	})
+	_, err := w.eks.DeletePodIdentityAssociation(t.Context(), &eks.DeletePodIdentityAssociationInput{ClusterName: aws.String(clusterName), AssociationId: &id})
+	check(t, err)
+	eventually(t, 15*time.Second, "the flag goes with the association", func(ctx context.Context) error {
+		p, err := w.kube.CoreV1().Pods("other").Get(ctx, "before", metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		if c := condition(p); c == nil || c.Status != corev1.ConditionFalse {
+			return fmt.Errorf("the condition is %v", c)
+		}
+		return nil
+	})
+	if p, err := w.kube.CoreV1().Pods("other").Get(t.Context(), "skipped", metav1.GetOptions{}); err != nil || condition(p) != nil {
+		t.Errorf("the pod that asked to be skipped has %v, %v", condition(p), err)
+	}
+}
+
+func (w *operatorWorld) told(ctx context.Context) (string, error) {
+	var text string
+	if err := get(ctx, "http://"+w.config.MetricsAddress+"/metrics", &text); err != nil {
+		return "", err
+	}
+	for line := range strings.Lines(text) {
+		if rest, ok := strings.CutPrefix(line, "podid_reconcile_ended_pods_total "); ok {
+			return strings.TrimSpace(rest), nil
+		}
+	}
+	return "", errors.New("there is no such metric")
+}
+
+func (w *operatorWorld) endedPod(t *testing.T) {
+	before, err := w.told(t.Context())
+	check(t, err)
+	check(t, w.kube.CoreV1().Pods("shop").Delete(t.Context(), "right-after", metav1.DeleteOptions{GracePeriodSeconds: aws.Int64(0)}))
+	check(t, w.kube.CoreV1().Pods("other").Delete(t.Context(), "nobody", metav1.DeleteOptions{GracePeriodSeconds: aws.Int64(0)}))
+	eventually(t, 5*time.Second, "the end is told", func(ctx context.Context) error {
+		now, err := w.told(ctx)
+		if err == nil && now == before {
+			return errors.New("it is not")
+		}
+		return err
+	})
+}
+
+func (w *operatorWorld) registration(t *testing.T) {
+	api := w.kube.AdmissionregistrationV1().MutatingWebhookConfigurations()
+	c, err := api.Get(t.Context(), "pod-identity-webhook", metav1.GetOptions{})
+	check(t, err)
+	good := string(c.Webhooks[0].ClientConfig.CABundle)
+	for i := range c.Webhooks {
+		c.Webhooks[i].ClientConfig.CABundle = nil
+	}
+	_, err = api.Update(t.Context(), c, metav1.UpdateOptions{})
+	check(t, err)
+	eventually(t, 5*time.Second, "a changed registration is repaired", func(ctx context.Context) error {
+		c, err := api.Get(ctx, "pod-identity-webhook", metav1.GetOptions{})
+		if err == nil && string(c.Webhooks[0].ClientConfig.CABundle) != good {
+			return errors.New("it is not")
+		}
+		return err
+	})
+	check(t, w.kube.CoreV1().Secrets("podid-system").Delete(t.Context(), "podid-operator-webhook", metav1.DeleteOptions{}))
+	eventually(t, 5*time.Second, "a lost Secret is made again, and what was trusted stays trusted", func(ctx context.Context) error {
+		if _, err := w.kube.CoreV1().Secrets("podid-system").Get(ctx, "podid-operator-webhook", metav1.GetOptions{}); err != nil {
+			return err
+		}
+		c, err := api.Get(ctx, "pod-identity-webhook", metav1.GetOptions{})
+		if err == nil && !strings.Contains(string(c.Webhooks[0].ClientConfig.CABundle), strings.TrimSpace(good)) {
+			return errors.New("it does not")
+		}
+		return err
+	})
+	for i := range 20 { // pods of this namespace are refused where the webhook is not trusted
+		p := w.pod(t, "shop", fmt.Sprintf("after-%d", i), nil)
+		if !hasVolume(p) {
+			t.Errorf("pod %d is not injected", i)
+		}
+	}
+}
+
+func (w *operatorWorld) takeover(t *testing.T) {
+	w.halt()
+	w.start()
+	eventually(t, 20*time.Second, "the operator is ready again", func(ctx context.Context) error { return get(ctx, "http://"+w.config.HealthAddress+"/readyz", nil) })
+	w.node(t, "worker-2", "more")
+	eventually(t, 20*time.Second, "it leads and publishes", func(ctx context.Context) error {
+		_, err := w.eks.DescribeNodegroup(ctx, &eks.DescribeNodegroupInput{ClusterName: aws.String(clusterName), NodegroupName: aws.String("more")})
+		return err
+	})
+}
+
+func (w *operatorWorld) rotation(t *testing.T) {
+	kept := func(ctx context.Context) (int, error) {
+		m, err := w.kube.CoreV1().ConfigMaps("podid-system").Get(ctx, "podid-operator-keys", metav1.GetOptions{})
+		if err != nil {
+			return 0, err
+		}
+		return strings.Count(m.Data["keys.json"], `"jwk"`), nil
+	}
+	before, err := kept(t.Context())
+	check(t, err)
+	check(t, w.lab.RotateServiceAccountKey(t.Context()))
+	eventually(t, 30*time.Second, "the new key is published", func(ctx context.Context) error {
+		n, err := kept(ctx)
+		if err == nil && n <= before {
+			return fmt.Errorf("there are %d keys", n)
+		}
+		return err
+	})
+}
+
+func (w *operatorWorld) addonGoes(t *testing.T) {
+	_, err := w.eks.DeleteAddon(t.Context(), &eks.DeleteAddonInput{ClusterName: aws.String(clusterName), AddonName: aws.String(agent)})
+	check(t, err)
+	eventually(t, 10*time.Second, "the DaemonSet is gone", func(ctx context.Context) error {
+		_, err := w.daemonSet(ctx)
+		if apierrors.IsNotFound(err) {
+			return nil
+		}
+		return fmt.Errorf("it is there: %w", err)
+	})
+	pods, err := w.kube.CoreV1().Pods("kube-system").List(t.Context(), metav1.ListOptions{})
+	check(t, err)
+	for _, p := range pods.Items { // there is no kubelet that would end them
+		check(t, w.kube.CoreV1().Pods("kube-system").Delete(t.Context(), p.Name, metav1.DeleteOptions{GracePeriodSeconds: aws.Int64(0)}))
+	}
+	eventually(t, 10*time.Second, "the add-on is gone", func(ctx context.Context) error {
+		_, _, err := w.health(ctx)
+		if _, gone := errors.AsType[*ekstypes.ResourceNotFoundException](err); gone {
+			return nil
+		}
+		return fmt.Errorf("it is there: %w", err)
+	})
+	if _, err := w.kube.RbacV1().ClusterRoles().Get(t.Context(), agent, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+		t.Errorf("its ClusterRole: %v", err)
+	}
+}
