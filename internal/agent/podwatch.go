@@ -31,9 +31,13 @@ func (p *pods) run(ctx context.Context) {
 		if opened {
 			failures = 0
 		}
-		if err != nil && ctx.Err() == nil {
+		switch {
+		case err == nil || ctx.Err() != nil:
+		case answeredWith(err, http.StatusGone): // history has an end, and that is no failure
+			p.log.DebugContext(ctx, "pods of this node are listed anew", "error", err)
+		default:
 			wait = min(firstWatchWait<<min(failures, 10), lastWatchWait)
-			wait = wait/2 + jitter(wait)
+			wait = wait/2 + jitter(wait/2)
 			p.log.WarnContext(ctx, "pods of this node are not watched; EKS Auth decides alone", "error", err, "failures", failures, "pause", wait)
 			failures++
 		}
