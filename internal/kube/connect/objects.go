@@ -44,17 +44,21 @@ func (c *Connection) render(f *facts) ([]*unstructured.Unstructured, error) {
 
 // values are the chart's: those that follow from what is connected to what lie over those that a person chose.
 func (c *Connection) values(account string) map[string]any {
+	operator := map[string]any{"roleArn": roleARN(account, c.operatorRole()), "iamResources": c.IAMResources}
+	if strings.HasPrefix(c.kube.host, "https://") {
+		operator["clusterEndpoint"] = c.kube.host
+	}
 	values := map[string]any{
 		"clusterName": c.Cluster, "endpoint": c.Endpoint, "caBundle": c.CABundle,
 		"env":      map[string]any{"AWS_REGION": c.AWS.Region},
 		"agent":    map[string]any{"roleArn": roleARN(account, c.agentRole())},
-		"operator": map[string]any{"roleArn": roleARN(account, c.operatorRole()), "iamResources": c.IAMResources},
+		"operator": operator,
 	}
 	if c.AgentImage != "" {
 		values["image"] = map[string]any{"override": c.AgentImage}
 	}
 	if c.OperatorImage != "" {
-		values["operator"].(map[string]any)["image"] = map[string]any{"override": c.OperatorImage}
+		operator["image"] = map[string]any{"override": c.OperatorImage}
 	}
 	return over(c.Values, values)
 }

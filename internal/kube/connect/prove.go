@@ -66,6 +66,9 @@ func (c *Connection) Prove(ctx context.Context) (err error) {
 	for line := range strings.Lines(said) {
 		c.say("test pod: %s", strings.TrimSpace(line))
 	}
+	if !strings.Contains(said, f.account) {
+		return fault.New(fault.Internal, "test pod", "the test pod has credentials, but not of account %s", f.account)
+	}
 	return nil
 }
 
