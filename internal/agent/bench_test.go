@@ -142,6 +142,35 @@ func BenchmarkCachedHandler(b *testing.B) {
 	}
 }
 
+// BenchmarkCachedHandlerWatched is the same on a node whose pods are watched.
+func BenchmarkCachedHandlerWatched(b *testing.B) {
+	api := newAPIServer()
+	for i := range 250 {
+		api.start(fmt.Sprint("app-", i))
+	}
+	c := loopbackConfig(&authService{})
+	c.AllowedHosts = append(c.AllowedHosts, agent.LinkLocalIPv4)
+	c.Logger = slog.New(slog.NewJSONHandler(discard{}, nil))
+	watched(b, api)(&c)
+	s := newServer(b, c)
+	start(b, s)
+	for api.asked("GET /api/v1/pods?allowWatchBookmarks") == 0 {
+		runtime.Gosched()
+	}
+	token := podToken("app-1", time.Now().Add(time.Hour))
+	ask(s, token)
+	r, err := http.NewRequest(http.MethodGet, "http://169.254.170.23/v1/credentials", nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	r.Header.Set("Authorization", token)
+	w := discard{header: http.Header{}}
+	b.ReportAllocs()
+	for b.Loop() {
+		s.ServeHTTP(w, r)
+	}
+}
+
 type discard struct{ header http.Header }
 
 func (d discard) Header() http.Header         { return d.header }

@@ -209,7 +209,7 @@ func (a *apiServer) written(t *testing.T) []map[string]any {
 }
 
 // watched makes an agent of a config watch the pods of an API server.
-func watched(t *testing.T, a *apiServer) func(*agent.Config) {
+func watched(t testing.TB, a *apiServer) func(*agent.Config) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(file, []byte("agent-token\n"), 0o600); err != nil {
