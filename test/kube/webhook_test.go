@@ -175,6 +175,11 @@ func newWebhook(t *testing.T) *webhook {
 	if !cached.WaitForCacheSync(t.Context()) {
 		t.Fatal("the cache did not start")
 	}
+	for _, kind := range admission.Informers() {
+		if _, err := cached.GetInformer(t.Context(), kind); err != nil {
+			t.Fatal(err)
+		}
+	}
 	w.lookup = admission.NewLookup(cached, direct, 2*time.Second)
 
 	w.server = httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.handler.Load().ServeHTTP(rw, r) }))

@@ -79,7 +79,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) int {
 	switch r.URL.Path {
 	case PathHealth:
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		return write(w, http.StatusOK, []byte("ok"))
+		return write(w, []byte("ok"))
 	case PathMutate, PathMutateRequired:
 	default:
 		return refuse(w, http.StatusNotFound, "there is nothing here")
@@ -92,7 +92,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) int {
 		return refuse(w, http.StatusUnsupportedMediaType, "invalid Content-Type, expected `application/json`")
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		return refuse(w, http.StatusRequestEntityTooLarge, "an AdmissionReview is not that large")
 	} else if err != nil {
 		return refuse(w, http.StatusBadRequest, "the body ended early")
@@ -103,7 +103,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) int {
 		return refuse(w, http.StatusInternalServerError, "cannot encode the response")
 	}
 	w.Header().Set("Content-Type", "application/json")
-	return write(w, http.StatusOK, answer)
+	return write(w, answer)
 }
 
 func refuse(w http.ResponseWriter, code int, text string) int {
@@ -111,10 +111,9 @@ func refuse(w http.ResponseWriter, code int, text string) int {
 	return code
 }
 
-func write(w http.ResponseWriter, code int, body []byte) int {
-	w.WriteHeader(code)
+func write(w http.ResponseWriter, body []byte) int {
 	_, _ = w.Write(body) // an API server that is gone needs no answer
-	return code
+	return http.StatusOK
 }
 
 // review answers an AdmissionReview in the version it was asked in.

@@ -2,7 +2,6 @@ package admission_test
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -315,7 +314,7 @@ func TestNew_refusesWhatCannotWork(t *testing.T) {
 		{Settings: bad, Associations: w, ServiceAccounts: w, Namespaces: w},
 	} {
 		if _, err := admission.New(c); err == nil {
-			t.Error(fmt.Sprint(i, " was taken"))
+			t.Errorf("%d was taken", i)
 		}
 	}
 }

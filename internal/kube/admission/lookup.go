@@ -66,19 +66,16 @@ func (l *Lookup) NamespaceLabels(ctx context.Context, name string) (map[string]s
 
 // find returns nil for what is not there.
 func (l *Lookup) find(ctx context.Context, kind schema.GroupVersionKind, key client.ObjectKey) (*metav1.PartialObjectMetadata, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.grace) // a cache that is still filling waits as well
+	ctx, cancel := context.WithTimeout(ctx, l.grace)
 	defer cancel()
-	m := &metav1.PartialObjectMetadata{}
-	m.SetGroupVersionKind(kind)
-	if l.cached.Get(ctx, key, m) == nil {
+	m, err := l.get(ctx, l.cached, kind, key, l.grace/2) // a cache that is still filling waits, and must leave the server some time
+	if err == nil {
 		return m, nil
 	}
 	if err := l.limiter.Wait(ctx); err != nil {
 		return nil, err
 	}
-	m = &metav1.PartialObjectMetadata{}
-	m.SetGroupVersionKind(kind)
-	err := l.direct.Get(ctx, key, m)
+	m, err = l.get(ctx, l.direct, kind, key, l.grace)
 	if apierrors.IsNotFound(err) {
 		return nil, nil
 	}
@@ -86,4 +83,23 @@ func (l *Lookup) find(ctx context.Context, kind schema.GroupVersionKind, key cli
 		return nil, err
 	}
 	return m, nil
+}
+
+func (*Lookup) get(ctx context.Context, from client.Reader, kind schema.GroupVersionKind, key client.ObjectKey, wait time.Duration) (*metav1.PartialObjectMetadata, error) {
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	m := &metav1.PartialObjectMetadata{}
+	m.SetGroupVersionKind(kind)
+	return m, from.Get(ctx, key, m)
+}
+
+// Informers are the kinds that the cache of a Lookup follows, so that whoever runs it can have it filled before the first pod.
+func Informers() []client.Object {
+	var objects []client.Object
+	for _, kind := range []schema.GroupVersionKind{serviceAccountKind, namespaceKind} {
+		m := &metav1.PartialObjectMetadata{}
+		m.SetGroupVersionKind(kind)
+		objects = append(objects, m)
+	}
+	return objects
 }

@@ -93,6 +93,12 @@ func TestLookup_saysWhatItCannotKnow(t *testing.T) {
 		if _, err := slow.ServiceAccount(t.Context(), "n", "s"); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != 300*time.Millisecond {
 			t.Errorf("got %v after %v", err, time.Since(began))
 		}
+		began = time.Now()
+		server := &reader{objects: map[string]metav1.PartialObjectMetadata{"ServiceAccount n/s": meta("from", "server")}}
+		filling := admission.NewLookup(&reader{hang: true}, server, 300*time.Millisecond)
+		if sa, err := filling.ServiceAccount(t.Context(), "n", "s"); err != nil || sa.Annotations["from"] != "server" || time.Since(began) != 150*time.Millisecond {
+			t.Errorf("a cache that is filling: %v, %v after %v", sa, err, time.Since(began))
+		}
 	})
 }
 

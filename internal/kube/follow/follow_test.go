@@ -3,7 +3,7 @@ package follow_test
 import (
 	"context"
 	"errors"
-	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -153,7 +153,7 @@ func TestFollower_isPaced(t *testing.T) {
 		p := newPlane()
 		run(t, p.follower())
 		for i := range 1000 {
-			p.associate("n", fmt.Sprint(i))
+			p.associate("n", strconv.Itoa(i))
 			time.Sleep(10 * time.Millisecond)
 		}
 		if n := p.polls.Load(); n < 90 || n > 102 {
@@ -236,14 +236,14 @@ func TestAssociated_asksAboutManyAtOnce(t *testing.T) {
 		p := newPlane()
 		p.findTook = 250 * time.Millisecond
 		for i := range 200 {
-			p.associate("n", fmt.Sprint(i))
+			p.associate("n", strconv.Itoa(i))
 		}
 		f := p.follower()
 		began := time.Now()
 		var all sync.WaitGroup
 		for i := range 256 {
 			all.Go(func() {
-				if ok, err := f.Associated(t.Context(), "n", fmt.Sprint(i)); err != nil || ok != (i < 200) {
+				if ok, err := f.Associated(t.Context(), "n", strconv.Itoa(i)); err != nil || ok != (i < 200) {
 					t.Errorf("%d: got %v, %v", i, ok, err)
 				}
 			})
@@ -265,7 +265,7 @@ func TestAssociated_waitsOnlySoLong(t *testing.T) {
 		for i := range 1000 { // more than are asked about at once
 			all.Go(func() {
 				began := time.Now()
-				if _, err := f.Associated(t.Context(), "n", fmt.Sprint(i)); !errors.Is(err, fault.Unavailable) {
+				if _, err := f.Associated(t.Context(), "n", strconv.Itoa(i)); !errors.Is(err, fault.Unavailable) {
 					t.Errorf("got %v", err)
 				}
 				if took := time.Since(began); took > 2*time.Second {

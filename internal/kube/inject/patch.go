@@ -3,6 +3,7 @@ package inject
 import (
 	"encoding/csv"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -255,10 +256,8 @@ func holdsCA(v object) bool {
 		if s.ConfigMap == nil || s.ConfigMap.Name != v1alpha1.CAConfigMap {
 			continue
 		}
-		for _, i := range s.ConfigMap.Items {
-			if i == (keyToPath{v1alpha1.CAKey, v1alpha1.CAKey}) {
-				return true
-			}
+		if slices.Contains(s.ConfigMap.Items, (keyToPath{v1alpha1.CAKey, v1alpha1.CAKey})) {
+			return true
 		}
 	}
 	return false
