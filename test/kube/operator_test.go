@@ -191,11 +191,11 @@ func (w *operatorWorld) addon(t *testing.T) {
 		}
 		return err
 	})
-	_, err = w.eks.UpdateAddon(t.Context(), &eks.UpdateAddonInput{ClusterName: aws.String(clusterName), AddonName: aws.String(agent), ConfigurationValues: aws.String(`{"priorityClassName":7}`)})
+	_, err = w.eks.UpdateAddon(t.Context(), &eks.UpdateAddonInput{ClusterName: aws.String(clusterName), AddonName: aws.String(agent), ConfigurationValues: aws.String(`{"nodeSelector":{"-no-label-":"x"}}`)})
 	check(t, err)
-	eventually(t, 5*time.Second, "a wrong configuration is told", func(ctx context.Context) error {
+	eventually(t, 5*time.Second, "a configuration that Kubernetes refuses is told", func(ctx context.Context) error {
 		_, text, err := w.health(ctx)
-		if err == nil && !strings.Contains(text, "priorityClassName") {
+		if err == nil && !strings.Contains(text, "nodeSelector") {
 			return fmt.Errorf("the health is %q", text)
 		}
 		return err

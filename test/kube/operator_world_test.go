@@ -156,6 +156,8 @@ func (w *operatorWorld) connect() {
 		}},
 	})})
 	check(w.t, err)
+	_, err = im.CreateRole(ctx, &iam.CreateRoleInput{RoleName: aws.String("app"), AssumeRolePolicyDocument: aws.String(webhookTrust)})
+	check(w.t, err)
 	cluster := "arn:aws:eks:" + w.admin.Region + ":" + account + ":cluster/" + clusterName
 	_, err = im.PutRolePolicy(ctx, &iam.PutRolePolicyInput{
 		RoleName: aws.String(operatorRole), PolicyName: aws.String("podid"), PolicyDocument: document(map[string]any{
