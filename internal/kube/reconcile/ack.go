@@ -37,39 +37,6 @@ const (
 	ackOwner    = "services.k8s.aws/owner-account-id"
 )
 
-// ackStarter waits until the cluster has ACK's CRD, and starts the controller of it then.
-type ackStarter struct {
-	r   *resources
-	mgr manager.Manager
-}
-
-// ackLook is how often the cluster is asked for the CRD.
-const ackLook = 10 * time.Second
-
-// NeedLeaderElection is true: it starts a controller.
-func (*ackStarter) NeedLeaderElection() bool { return true }
-
-// Start looks until the CRD is there.
-func (s *ackStarter) Start(ctx context.Context) error {
-	tick := time.NewTicker(min(ackLook, s.r.Resync))
-	defer tick.Stop()
-	for {
-		_, err := s.mgr.GetRESTMapper().RESTMapping(ackAssociation.GroupKind(), ackAssociation.Version)
-		switch {
-		case err == nil:
-			s.r.Logger.InfoContext(ctx, "ACK's pod identity associations are looked after")
-			return s.r.setupACK(ctx, s.mgr)
-		case !meta.IsNoMatchError(err):
-			s.r.Logger.WarnContext(ctx, "the cluster's kinds cannot be read", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
-}
-
 // acks is the inner half for ACK's kind.
 type acks struct {
 	*resources
@@ -86,6 +53,7 @@ func empty(kind schema.GroupVersionKind) *unstructured.Unstructured {
 }
 
 func (r *resources) setupACK(ctx context.Context, mgr manager.Manager) error {
+	r.Logger.InfoContext(ctx, "ACK's pod identity associations are looked after")
 	a := newACKs(r, mgr.GetCache())
 	err := mgr.GetFieldIndexer().IndexField(ctx, empty(ackAssociation), byServiceAccount, indexACK)
 	if err != nil {
@@ -329,7 +297,7 @@ func (a *acks) remove(ctx context.Context, o *unstructured.Unstructured) []told 
 
 func (a *acks) release(ctx context.Context, o *unstructured.Unstructured) error {
 	known := text(o, "status", "associationID")
-	if mine, err := a.ofCluster(ctx, o); !a.entitled(o) || known == "" && (err != nil || !mine) {
+	if !a.entitled(o) || known == "" && !a.certain(ctx, o) {
 		return nil
 	}
 	err := a.shadowed(ctx, ackServiceAccount(o), o)
@@ -347,6 +315,12 @@ func (a *acks) release(ctx context.Context, o *unstructured.Unstructured) error 
 		return err
 	}
 	return a.unmake(ctx, w)
+}
+
+// certain reports whether an object is known to be about this cluster.
+func (a *acks) certain(ctx context.Context, o *unstructured.Unstructured) bool {
+	mine, err := a.ofCluster(ctx, o)
+	return mine && err == nil
 }
 
 func ackServiceAccount(o *unstructured.Unstructured) serviceAccount {

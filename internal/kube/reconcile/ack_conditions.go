@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -107,15 +108,7 @@ func withoutACK(o *unstructured.Unstructured, kinds ...string) []any {
 // replaceACK writes conditions in a fixed order, so that the same ones are the same.
 func replaceACK(o *unstructured.Unstructured, conditions []any) {
 	name := func(c any) string { s, _ := c.(map[string]any)["type"].(string); return s }
-	slices.SortStableFunc(conditions, func(a, b any) int {
-		if name(a) < name(b) {
-			return -1
-		}
-		if name(a) > name(b) {
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(conditions, func(a, b any) int { return cmp.Compare(name(a), name(b)) })
 	status := ackStatus(o)
 	status["conditions"] = conditions
 	o.Object["status"] = status

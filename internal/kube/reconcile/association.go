@@ -20,8 +20,8 @@ import (
 // associations is the inner half for podid's own kind.
 type associations struct{ *resources }
 
-func (r *resources) setupAssociations(mgr manager.Manager) error {
-	err := mgr.GetFieldIndexer().IndexField(context.Background(), &v1alpha1.PodIdentityAssociation{}, byServiceAccount,
+func (r *resources) setupAssociations(ctx context.Context, mgr manager.Manager) error {
+	err := mgr.GetFieldIndexer().IndexField(ctx, &v1alpha1.PodIdentityAssociation{}, byServiceAccount,
 		func(o kube.Object) []string {
 			return []string{o.(*v1alpha1.PodIdentityAssociation).Spec.ServiceAccount}
 		})

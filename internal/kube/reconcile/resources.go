@@ -64,8 +64,8 @@ type resources struct {
 }
 
 // SetupResources adds the controllers of PodIdentityAssociation, Role and Policy to a manager, and that of ACK's
-// PodIdentityAssociation as soon as the cluster has its CRD. They run on the leader alone. The manager's scheme must know podid's
-// kinds and those of apps/v1.
+// PodIdentityAssociation, each as soon as the cluster has the CRDs: without them the rest of the operator works all the same. They run
+// on the leader alone. The manager's scheme must know podid's kinds and those of apps/v1.
 func SetupResources(mgr manager.Manager, c ResourcesConfig) error {
 	if c.Cluster == "" || c.Region == "" || c.Account == "" || c.EKS == nil {
 		return errors.New("reconcile: Cluster, Region, Account and EKS are required")
@@ -86,16 +86,7 @@ func SetupResources(mgr manager.Manager, c ResourcesConfig) error {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	r := &resources{ResourcesConfig: c, client: mgr.GetClient(), live: mgr.GetAPIReader(), events: mgr.GetEventRecorder("podid-operator")}
-	if err := r.setupAssociations(mgr); err != nil {
-		return err
-	}
-	if err := r.setupRoles(mgr); err != nil {
-		return err
-	}
-	if err := r.setupPolicies(mgr); err != nil {
-		return err
-	}
-	return mgr.Add(&ackStarter{r: r, mgr: mgr})
+	return mgr.Add(&starter{r: r, mgr: mgr})
 }
 
 // How hard a controller tries.
@@ -120,7 +111,7 @@ func changed() predicate.Predicate {
 
 // later is when to look again: about every Resync, but not for all objects at once.
 func (r *resources) later() time.Duration {
-	return r.Resync*4/5 + rand.N(r.Resync*2/5+1)
+	return r.Resync*4/5 + rand.N(r.Resync*2/5+1) //nolint:gosec // nobody gains by guessing
 }
 
 func (r *resources) clusterARN() string {

@@ -134,16 +134,22 @@ func TestRole_refusals(t *testing.T) {
 		{name: "the name is taken elsewhere", spec: named, prepare: elsewhere("/"), want: v1alpha1.ReasonAlreadyExists},
 		{name: "the name is taken by another namespace", spec: named, prepare: elsewhere("/podid/lab/bank/"), want: v1alpha1.ReasonAlreadyExists},
 		{name: "podid's own name", spec: func(s *v1alpha1.RoleSpec) { s.Name = "Podid-operator-next" }, want: v1alpha1.ReasonInvalid},
-		{name: "another boundary than the imposed one", config: func(c *reconcile.ResourcesConfig) { c.Boundary = ceiling },
-			spec: func(s *v1alpha1.RoleSpec) { s.PermissionsBoundary = shared }, want: v1alpha1.ReasonInvalid},
-		{name: "another namespace's policy", spec: func(s *v1alpha1.RoleSpec) {
-			s.PolicyARNs = []string{"arn:aws:iam::111122223333:policy/podid/lab/bank/x"}
+		{
+			name: "another boundary than the imposed one", config: func(c *reconcile.ResourcesConfig) { c.Boundary = ceiling },
+			spec: func(s *v1alpha1.RoleSpec) { s.PermissionsBoundary = shared }, want: v1alpha1.ReasonInvalid,
 		},
-			want: v1alpha1.ReasonForeignPolicy},
-		{name: "another namespace's policy as boundary", spec: func(s *v1alpha1.RoleSpec) {
-			s.PermissionsBoundary = "arn:aws:iam::111122223333:policy/podid/lab/bank/x"
+		{
+			name: "another namespace's policy", spec: func(s *v1alpha1.RoleSpec) {
+				s.PolicyARNs = []string{"arn:aws:iam::111122223333:policy/podid/lab/bank/x"}
+			},
+			want: v1alpha1.ReasonForeignPolicy,
 		},
-			want: v1alpha1.ReasonForeignPolicy},
+		{
+			name: "another namespace's policy as boundary", spec: func(s *v1alpha1.RoleSpec) {
+				s.PermissionsBoundary = "arn:aws:iam::111122223333:policy/podid/lab/bank/x"
+			},
+			want: v1alpha1.ReasonForeignPolicy,
+		},
 		{name: "no such policy", spec: func(s *v1alpha1.RoleSpec) { s.PolicyRefs = []v1alpha1.LocalReference{{Name: "x"}} }, want: v1alpha1.ReasonPolicyNotReady},
 	}
 	for _, test := range tests {
