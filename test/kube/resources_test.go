@@ -74,9 +74,6 @@ func newShops(t *testing.T) *shops {
 	t.Helper()
 	w := &shops{lab: lab.Light(t, lab.NoControllerManager())}
 	w.plane(t)
-	for _, crd := range []string{"podidentityassociations", "roles", "policies"} {
-		w.apply(t, "../../deploy/chart/crds/podid.dev_"+crd+".yaml")
-	}
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		t.Fatal(err)
@@ -91,6 +88,12 @@ func newShops(t *testing.T) *shops {
 		}
 	}
 	w.controllers(t, scheme)
+	for _, crd := range []string{"podidentityassociations", "roles", "policies"} {
+		w.apply(t, "../../deploy/chart/crds/podid.dev_"+crd+".yaml")
+	}
+	w.until(t, "the kinds are served", func(ctx context.Context) error { // and looked after from then on
+		return w.kube.List(ctx, &v1alpha1.PodIdentityAssociationList{})
+	})
 	return w
 }
 
@@ -309,14 +312,14 @@ func associationOf(namespace, name, role string) *v1alpha1.PodIdentityAssociatio
 func TestResources(t *testing.T) {
 	t.Parallel()
 	w := newShops(t)
-	for name, test := range map[string]func(*testing.T){
-		"associations": w.testAssociations, "adoption": w.testAdoption, "two for one": w.testTwoForOne, "not permitted": w.testNotPermitted,
-		"roles": w.testRoles, "what the API server refuses": w.testValidation, "ACK": w.testACK,
-	} {
-		t.Run(name, func(t *testing.T) { // one after the other: a busy machine says less when something fails
-			test(t)
-		})
-	}
+	// One after the other: where something fails, its log is not between those of others.
+	t.Run("associations", w.testAssociations)
+	t.Run("adoption", w.testAdoption)
+	t.Run("two for one", w.testTwoForOne)
+	t.Run("not permitted", w.testNotPermitted)
+	t.Run("roles", w.testRoles)
+	t.Run("what the API server refuses", w.testValidation)
+	t.Run("ACK", w.testACK)
 }
 
 func (w *shops) testAssociations(t *testing.T) {

@@ -22,7 +22,7 @@ type PolicySpec struct {
 	// cannot be changed.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
-	// +kubebuilder:validation:Pattern=`^/([!-.0-~]+/)*$`
+	// +kubebuilder:validation:Pattern=`^/([\w+=,@-][\w+=,.@-]*/)*$`
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="path cannot be changed: make another policy"
 	Path string `json:"path,omitempty"`
 

@@ -21,7 +21,7 @@ type RoleSpec struct {
 	// cannot be changed.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
-	// +kubebuilder:validation:Pattern=`^/([!-.0-~]+/)*$`
+	// +kubebuilder:validation:Pattern=`^/([\w+=,@-][\w+=,.@-]*/)*$`
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="path cannot be changed: make another role"
 	Path string `json:"path,omitempty"`
 
