@@ -67,8 +67,11 @@ func (c *Connection) Wait(ctx context.Context) error {
 	c.say("operator is available")
 	err = c.until(ctx, "the add-on "+agentAddon, func(ctx context.Context) (bool, string, error) {
 		a, err := c.addon(ctx)
-		if err != nil || a == nil {
-			return false, fmt.Sprint(err), nil
+		switch {
+		case err != nil:
+			return false, err.Error(), nil // the control plane may be away for a moment
+		case a == nil:
+			return false, "nobody asks for it any more", nil
 		}
 		if a.Status == ekstypes.AddonStatusActive {
 			return true, "", nil

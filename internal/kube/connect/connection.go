@@ -118,9 +118,9 @@ func New(c Config) (*Connection, error) {
 }
 
 // open makes clients of a kubeconfig.
-func open(files []string, context string) (*kube, error) {
+func open(files []string, current string) (*kube, error) {
 	loaded := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
-		&clientcmd.ClientConfigLoadingRules{Precedence: files}, &clientcmd.ConfigOverrides{CurrentContext: context})
+		&clientcmd.ClientConfigLoadingRules{Precedence: files}, &clientcmd.ConfigOverrides{CurrentContext: current})
 	raw, err := loaded.RawConfig()
 	if err != nil {
 		return nil, fmt.Errorf("read the kubeconfig: %w", err)

@@ -12,6 +12,7 @@ import (
 	ekstypes "github.com/aws/aws-sdk-go-v2/service/eks/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
+	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -147,8 +148,15 @@ func (c *Connection) addonRemoval(ctx context.Context, f *facts) (Plan, error) {
 
 // gone waits for the operator to confirm a removal. Where no operator is left to do so, a last report does: nothing runs.
 func (c *Connection) gone(ctx context.Context, what string, so func(context.Context) (bool, error)) error {
-	err := errors.New("there is no Kubernetes to ask")
+	err := errors.New("there is no operator to wait for")
+	var operator *appsv1.Deployment
 	if c.kube != nil {
+		var failed error
+		if operator, failed = c.operator(ctx); failed != nil {
+			return failed
+		}
+	}
+	if operator != nil {
 		err = c.until(ctx, what+"'s end", func(ctx context.Context) (bool, string, error) {
 			ok, err := so(ctx)
 			return ok, "it is still there", err

@@ -140,7 +140,7 @@ func (c *Connection) uniqueIssuer(ctx context.Context, f *facts) error {
 }
 
 // right is something that the kubeconfig's user must be allowed to do.
-type right struct{ verb, group, resource, namespace, name string }
+type right struct{ verb, group, resource, namespace string }
 
 func (r right) String() string {
 	s := r.verb + " " + r.resource
@@ -192,7 +192,7 @@ func (c *Connection) mayApply(ctx context.Context, objects []*unstructured.Unstr
 func (c *Connection) may(ctx context.Context, r right) (bool, error) {
 	review, err := c.kube.typed.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authv1.SelfSubjectAccessReview{
 		Spec: authv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authv1.ResourceAttributes{
-			Verb: r.verb, Group: r.group, Resource: r.resource, Namespace: r.namespace, Name: r.name,
+			Verb: r.verb, Group: r.group, Resource: r.resource, Namespace: r.namespace,
 		}},
 	}, metav1.CreateOptions{})
 	if err != nil {

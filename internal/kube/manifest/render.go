@@ -84,15 +84,6 @@ func CRDs() ([]*unstructured.Unstructured, error) {
 	return objects, nil
 }
 
-// AppVersion is the version that the chart installs where no image says otherwise.
-func AppVersion() (string, error) {
-	c, err := load()
-	if err != nil {
-		return "", err
-	}
-	return c.Metadata.AppVersion, nil
-}
-
 // load reads the embedded chart. Rendering does not change it.
 var load = sync.OnceValues(func() (*chart.Chart, error) {
 	var files []*archive.BufferedFile
