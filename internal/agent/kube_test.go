@@ -180,12 +180,17 @@ func (a *apiServer) comeBack() {
 	a.away = false
 }
 
-// asked counts the requests whose text begins so.
-func (a *apiServer) asked(prefix string) int {
+// sent is every request, in order.
+func (a *apiServer) sent() []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	return slices.Clone(a.requests)
+}
+
+// asked counts the requests whose text begins so.
+func (a *apiServer) asked(prefix string) int {
 	n := 0
-	for _, r := range a.requests {
+	for _, r := range a.sent() {
 		if strings.HasPrefix(r, prefix) {
 			n++
 		}

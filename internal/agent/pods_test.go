@@ -135,7 +135,7 @@ func TestForgedClaimsReachNoOtherPath(t *testing.T) {
 					`{"kubernetes.io":{"namespace":%q,"pod":{"name":%q,"uid":"u"}}}`, names[0], names[1])) + ".x"
 				wantAnswer(t, s, token, 400, "names no pod that could be", "forged")
 				if n := api.asked("GET /api/v1/namespaces"); n != 0 {
-					t.Errorf("the API server was asked %q", api.requests)
+					t.Errorf("the API server was asked %q", api.sent())
 				}
 			})
 		})
@@ -231,7 +231,7 @@ func TestTheWatchGoesOnWhereItWas(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		want := []string{"resourceVersion=101", "resourceVersion=500"}
 		var got []string
-		for _, r := range api.requests {
+		for _, r := range api.sent() {
 			if strings.HasPrefix(r, watch) {
 				got = append(got, r[strings.Index(r, "resourceVersion="):strings.Index(r, "&watch")])
 			}
@@ -245,7 +245,8 @@ func TestTheWatchGoesOnWhereItWas(t *testing.T) {
 		if n := api.asked(list); n != 2 {
 			t.Errorf("%d lists, want 2", n)
 		}
-		if last := api.requests[len(api.requests)-2]; !strings.HasSuffix(last, "&resourceVersion=500&resourceVersionMatch=NotOlderThan") {
+		sent := api.sent()
+		if last := sent[len(sent)-2]; !strings.HasSuffix(last, "&resourceVersion=500&resourceVersionMatch=NotOlderThan") {
 			t.Errorf("the second list was %s", last)
 		}
 		wantSession(t, s, podToken("a", time.Now().Add(time.Hour)), "ASIA1", "a, all the time")
