@@ -124,8 +124,17 @@ func TestATokenFromAnotherNodeIsRefusedByItsClaim(t *testing.T) {
 
 func TestForgedClaimsReachNoOtherPath(t *testing.T) {
 	for _, names := range [][2]string{
-		{"kube-system/secrets", "a"}, {"..", "a"}, {"default", "../../secrets/a"}, {"default", "a?watch=true"}, {"default", "a%2f.."},
-		{"", "a"}, {"default", ""}, {"default", ".."}, {"Default", "a"}, {strings.Repeat("a", 64), "a"}, {"default", "a\n"},
+		{"kube-system/secrets", "a"},
+		{"..", "a"},
+		{"default", "../../secrets/a"},
+		{"default", "a?watch=true"},
+		{"default", "a%2f.."},
+		{"", "a"},
+		{"default", ""},
+		{"default", ".."},
+		{"Default", "a"},
+		{strings.Repeat("a", 64), "a"},
+		{"default", "a\n"},
 	} {
 		t.Run(fmt.Sprintf("%q", names), func(t *testing.T) {
 			up, api := &authService{}, newAPIServer()

@@ -142,7 +142,10 @@ func (c Config) link(ctx context.Context) (netlink.Link, error) {
 			break
 		}
 	}
-	return nil, c.failed(err, "Cannot make link %s. With --link lo the addresses go on the loopback link instead.", c.Name)
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		return nil, c.failed(err, "This kernel makes neither a dummy nor a bridge. With --link lo the addresses go on the loopback link instead.")
+	}
+	return nil, c.failed(err, "Cannot make link %s.", c.Name)
 }
 
 // put adds an address and its route to a link that is up.
@@ -172,8 +175,9 @@ func (c Config) put(ctx context.Context, l netlink.Link, address netip.Addr) err
 	if err != nil && !errors.Is(err, unix.EEXIST) {
 		return c.failed(err, "Cannot put %s on link %s.", address, c.Name)
 	}
-	// What is on lo is delivered without one. Elsewhere a route in the main table serves networks that read nothing but that.
-	if c.Name != Loopback && !routed {
+	// What is on lo is delivered without one. Elsewhere a route in the main table serves networks that read nothing but that; for
+	// IPv6 the kernel has made it by now.
+	if c.Name != Loopback && address.Is4() && !routed {
 		err := netlink.RouteAdd(&netlink.Route{LinkIndex: l.Attrs().Index, Dst: host, Scope: netlink.SCOPE_LINK})
 		if err != nil && !errors.Is(err, unix.EEXIST) {
 			return c.failed(err, "Cannot add the route to %s on link %s.", address, c.Name)
