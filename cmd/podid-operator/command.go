@@ -130,8 +130,6 @@ func (o *options) complete(getenv func(string) string, stdout io.Writer, regionA
 	}
 	handler := slog.NewJSONHandler(stdout, &slog.HandlerOptions{Level: level})
 	o.Logger = slog.New(handler)
-	klog.SetSlogLogger(o.Logger)
-	ctrllog.SetLogger(logr.FromSlogHandler(handler))
 	if !regionAsked {
 		o.region = o.Region
 	}
@@ -147,5 +145,7 @@ func (o *options) complete(getenv func(string) string, stdout io.Writer, regionA
 	if err != nil {
 		return fmt.Errorf("find the cluster: %w", err)
 	}
+	klog.SetSlogLogger(o.Logger) // what the libraries say of themselves
+	ctrllog.SetLogger(logr.FromSlogHandler(handler))
 	return nil
 }

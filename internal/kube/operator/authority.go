@@ -84,7 +84,7 @@ func (b *bundle) next(now time.Time, names []string, published []byte) (*bundle,
 
 // due is when to look at the bundle again.
 func (b *bundle) due(now time.Time) time.Time {
-	at := now.Add(24 * time.Hour)
+	at := now.Add(7 * 24 * time.Hour)
 	earlier := func(t time.Time) {
 		if t.After(now) && t.Before(at) {
 			at = t

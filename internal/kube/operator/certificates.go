@@ -37,7 +37,8 @@ const secretName = "podid-operator-webhook"
 // certificates keeps the webhook's certificates, and its registration with the API server. The leader does; every replica loads.
 //
 // Order is all: what the API server trusts is written before what is served, and a certificate of a new authority is served only when the
-// authority has been trusted for a while. So there is no moment at which a replica serves what the API server does not trust.
+// authority has been trusted for a while. So there is no moment at which a replica serves what the API server does not trust; only where
+// somebody takes the Secret away, API servers need a moment to hear of the new authority.
 type certificates struct {
 	client   kube.Client // reads from a cache that may be behind: what is written names the version that was read
 	live     kube.Reader

@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -140,7 +141,7 @@ func (c *Config) plane() (*plane, error) {
 		if !roots.AppendCertsFromPEM(text) {
 			return nil, fmt.Errorf("--ca-file %s holds no PEM certificate", c.CAFile)
 		}
-		transport.TLSClientConfig.RootCAs = roots
+		transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 		p.ca = string(text)
 	}
 	transport.MaxIdleConnsPerHost = 64 // a burst of pods asks at once

@@ -26,9 +26,8 @@ import (
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	kube "sigs.k8s.io/controller-runtime/pkg/client"
-	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
-
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/podid/podid/internal/client"
 	"github.com/podid/podid/internal/fault"
@@ -122,7 +121,10 @@ func (o *operator) webhook(context.Context) error {
 	}
 	o.registry.MustRegister(h.Metrics()...)
 	address := net.JoinHostPort(o.WebhookHost, strconv.Itoa(o.WebhookPort))
-	config := &tls.Config{MinVersion: max(o.TLSMinVersion, tls.VersionTLS12), GetCertificate: o.served.get}
+	config := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: o.served.get}
+	if o.TLSMinVersion > config.MinVersion {
+		config.MinVersion = o.TLSMinVersion
+	}
 	return errors.Join(
 		o.mgr.Add(every(func(ctx context.Context) error {
 			if err := o.follower.Run(ctx); ctx.Err() == nil {

@@ -203,7 +203,7 @@ func stamp(o *unstructured.Unstructured, a client.WantedAddon) {
 	if o.GetKind() != "DaemonSet" {
 		return
 	}
-	for path, value := range map[string][2]string{"labels": {LabelAddon, a.Name}, "annotations": {annotationAddonVersion, a.Version}} {
+	for path, value := range map[string][2]string{"labels": {LabelAddon, a.Name}, "annotations": {AnnotationAddonVersion, a.Version}} {
 		m, _, _ := unstructured.NestedStringMap(o.Object, "spec", "template", "metadata", path)
 		if m == nil {
 			m = map[string]string{}

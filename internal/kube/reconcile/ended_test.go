@@ -2,9 +2,9 @@ package reconcile_test
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -72,8 +72,8 @@ func TestEnded_tellsInBatches(t *testing.T) {
 		defer stop()
 		synctest.Wait()
 		for i := range 250 {
-			e.Add(fmt.Sprint(i))
-			e.Add(fmt.Sprint(i))
+			e.Add(strconv.Itoa(i))
+			e.Add(strconv.Itoa(i))
 		}
 		time.Sleep(500 * time.Millisecond)
 		synctest.Wait()

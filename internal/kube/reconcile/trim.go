@@ -13,10 +13,13 @@ import (
 // LabelAddon, on every object of an add-on and on its pods, names the add-on. What does not have it is never deleted.
 const LabelAddon = v1alpha1.Group + "/addon"
 
+// AnnotationAddonVersion, on an add-on's pods, is the version that they are of.
+const AnnotationAddonVersion = v1alpha1.Group + "/addon-version"
+
 const (
 	labelName                = "app.kubernetes.io/name"
 	annotationSkipContainers = "eks.amazonaws.com/skip-containers" // spec: pod-identity.md 5.5
-	annotationAddonVersion   = v1alpha1.Group + "/addon-version"
+
 )
 
 // How a container finds the credential endpoint, and the volume of a pod that proves itself to STS instead. spec: pod-identity.md 5.6
@@ -43,7 +46,7 @@ func TrimPod(in any) (any, error) {
 	}
 	out.OwnerReferences = p.OwnerReferences
 	out.Labels = only(p.Labels, v1alpha1.LabelSkip, v1alpha1.LabelPodIdentity, LabelAddon, labelName)
-	out.Annotations = only(p.Annotations, corev1.MirrorPodAnnotationKey, annotationSkipContainers, annotationAddonVersion)
+	out.Annotations = only(p.Annotations, corev1.MirrorPodAnnotationKey, annotationSkipContainers, AnnotationAddonVersion)
 	for i := range p.Spec.Containers {
 		out.Spec.Containers[i].Name = p.Spec.Containers[i].Name
 		for _, e := range p.Spec.Containers[i].Env {
@@ -58,8 +61,7 @@ func TrimPod(in any) (any, error) {
 		}
 	}
 	for _, c := range p.Status.Conditions {
-		switch c.Type {
-		case corev1.PodReady, corev1.PodScheduled, v1alpha1.ConditionIdentityMissing:
+		if c.Type == corev1.PodReady || c.Type == corev1.PodScheduled || c.Type == v1alpha1.ConditionIdentityMissing {
 			c.Message = ""
 			out.Status.Conditions = append(out.Status.Conditions, c)
 		}
