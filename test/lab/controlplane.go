@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -56,6 +57,7 @@ func (l *Lab) startControlPlane(ctx context.Context, p ports) error {
 	}
 	if l.config.controllerManager {
 		err := l.component(ctx, "kube-controller-manager", "--kubeconfig="+l.Kubeconfig, "--secure-port=0", "--leader-elect=false",
+			"--flex-volume-plugin-dir="+filepath.Join(l.Dir, "flex"), // or it makes a folder in /usr
 			// As an administrator: with a service account each, the controllers would wait for one another.
 			"--use-service-account-credentials=false", "--service-account-private-key-file="+l.pki.file("service-account-0.key"),
 			"--root-ca-file="+l.pki.file("ca.crt"), "--cluster-signing-cert-file="+l.pki.file("ca.crt"), "--cluster-signing-key-file="+l.pki.file("ca.key"))
@@ -101,6 +103,8 @@ func (l *Lab) StopAPIServer() error { return l.Component("kube-apiserver").Kill(
 
 // RestartAPIServer ends the API server, starts it again with further flags and waits until it answers.
 func (l *Lab) RestartAPIServer(ctx context.Context, flags ...string) error {
+	ctx, cancel := context.WithTimeout(ctx, bootTime)
+	defer cancel()
 	if err := l.StopAPIServer(); err != nil {
 		return err
 	}
@@ -177,7 +181,10 @@ func (l *Lab) waitFor(ctx context.Context, what string, paths ...string) error {
 	})
 }
 
-// alive adds to a failure which components have ended: a reason to look at their logs.
+// errEnded is that a component has ended by itself: it is no use to wait for what it should do.
+var errEnded = errors.New("a component has ended")
+
+// alive adds to a failure which components have ended without being told to.
 func (l *Lab) alive(err error) error {
 	var dead []string
 	l.programs.mu.Lock()
@@ -185,14 +192,16 @@ func (l *Lab) alive(err error) error {
 	for name, program := range l.programs.byName {
 		select {
 		case <-program.Done():
-			dead = append(dead, fmt.Sprintf("%s has ended with %+v", name, program.Exit()))
+			if !program.told.Load() {
+				dead = append(dead, fmt.Sprintf("%s with %+v", name, program.Exit()))
+			}
 		default:
 		}
 	}
 	if dead == nil {
 		return err
 	}
-	return fmt.Errorf("%w; %s", err, strings.Join(dead, ", "))
+	return fmt.Errorf("%w: %s: %w", errEnded, strings.Join(dead, ", "), err)
 }
 
 func (l *Lab) apiServerReady(ctx context.Context) error {

@@ -275,7 +275,7 @@ func (l *Lab) Tails() string {
 	return b.String()
 }
 
-// until tries until it works or the context ends.
+// until tries until it works, the context ends, or a component has ended.
 func until(ctx context.Context, what string, try func(context.Context) error) error {
 	tick := time.NewTicker(25 * time.Millisecond)
 	defer tick.Stop()
@@ -283,6 +283,9 @@ func until(ctx context.Context, what string, try func(context.Context) error) er
 		err := try(ctx)
 		if err == nil {
 			return nil
+		}
+		if errors.Is(err, errEnded) {
+			return fmt.Errorf("until %s: %w", what, err)
 		}
 		select {
 		case <-ctx.Done():

@@ -87,13 +87,10 @@ func (l *Lab) startNode(ctx context.Context) error {
 	g, parallel := errgroup.WithContext(ctx)
 	g.Go(func() error { return l.startContainerd(parallel) })
 	g.Go(func() error { return l.controlPlaneReady(parallel) })
-	g.Go(func() error { // a kubelet that meets no API server waits long before it asks again
-		if err := l.apiServerReady(parallel); err != nil {
-			return err
-		}
-		return l.startKubelet(parallel)
-	})
-	if err := g.Wait(); err != nil {
+	if err := g.Wait(); err != nil { // a kubelet ends without containerd, and without an API server it waits long before it asks again
+		return err
+	}
+	if err := l.startKubelet(ctx); err != nil {
 		return err
 	}
 	return l.nodeReady(ctx, "")
@@ -111,7 +108,19 @@ func (l *Lab) startContainerd(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return until(ctx, "containerd takes images", func(ctx context.Context) error { return l.Import(ctx, image) })
+	if err := l.containerdAnswers(ctx); err != nil {
+		return err
+	}
+	return l.Import(ctx, image)
+}
+
+func (l *Lab) containerdAnswers(ctx context.Context) error {
+	return until(ctx, "containerd answers", func(ctx context.Context) error {
+		if _, err := l.output(l.Command(ctx, "ctr", "version")); err != nil {
+			return l.alive(err)
+		}
+		return nil
+	})
 }
 
 func (l *Lab) startKubelet(ctx context.Context) error {
@@ -135,7 +144,7 @@ func (l *Lab) nodeReady(ctx context.Context, otherBoot string) error {
 	}
 	defer h.CloseIdleConnections()
 	return until(ctx, "the node is ready", func(ctx context.Context) error {
-		n, err := l.node0(ctx, h)
+		n, err := l.readNode(ctx, h)
 		if err != nil {
 			return l.alive(err)
 		}
@@ -151,7 +160,7 @@ func (l *Lab) nodeReady(ctx context.Context, otherBoot string) error {
 	})
 }
 
-func (l *Lab) node0(ctx context.Context, h *http.Client) (node, error) {
+func (l *Lab) readNode(ctx context.Context, h *http.Client) (node, error) {
 	var n node
 	return n, l.get(ctx, h, "/api/v1/nodes/"+NodeName, &n)
 }
@@ -166,11 +175,13 @@ func (l *Lab) Import(ctx context.Context, tar string) error {
 // Reboot restarts the node: its pods and all that lives in memory are gone at once, then containerd and the kubelet start
 // again. The control plane stays. It returns when the node is ready; that its pods run again takes a little longer.
 func (l *Lab) Reboot(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, bootTime)
+	defer cancel()
 	h, err := rest.HTTPClientFor(l.REST())
 	if err != nil {
 		return err
 	}
-	before, err := l.node0(ctx, h)
+	before, err := l.readNode(ctx, h)
 	h.CloseIdleConnections()
 	if err != nil {
 		return err
@@ -183,12 +194,24 @@ func (l *Lab) Reboot(ctx context.Context) error {
 	if err := l.inside.Reboot(ctx); err != nil {
 		return fmt.Errorf("reboot: %w", err)
 	}
-	for _, name := range []string{"containerd", "kubelet"} {
-		again, err := l.Component(name).Restart(ctx)
-		if err != nil {
-			return err
-		}
-		l.programs.set(name, again)
+	if err := l.again(ctx, "containerd"); err != nil {
+		return err
+	}
+	if err := l.containerdAnswers(ctx); err != nil {
+		return err
+	}
+	if err := l.again(ctx, "kubelet"); err != nil {
+		return err
 	}
 	return l.nodeReady(ctx, before.Status.NodeInfo.BootID)
+}
+
+// again starts a component that was killed.
+func (l *Lab) again(ctx context.Context, name string) error {
+	program, err := l.Component(name).Restart(ctx)
+	if err != nil {
+		return err
+	}
+	l.programs.set(name, program)
+	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/podid/podid/test/lab/inside"
@@ -79,6 +80,7 @@ type Program struct {
 	*inside.Process
 	Spec  Spec
 	place *Place
+	told  atomic.Bool // to end
 }
 
 // Start starts a program inside. A program that is started again under a name goes on in the same log.
@@ -103,6 +105,7 @@ func (p *Place) Start(ctx context.Context, s Spec) (*Program, error) {
 
 // Stop asks the program to end, and waits; when the context ends first, it kills it.
 func (p *Program) Stop(ctx context.Context) error {
+	p.told.Store(true)
 	if err := p.Signal(syscall.SIGTERM); err != nil {
 		return p.ended(err)
 	}
@@ -117,6 +120,7 @@ func (p *Program) Stop(ctx context.Context) error {
 
 // Kill ends the program, and what shares its process group, without a word of warning.
 func (p *Program) Kill() error {
+	p.told.Store(true)
 	if err := p.Signal(syscall.SIGKILL); err != nil {
 		return p.ended(err)
 	}
