@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -12,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/podid/podid/internal/agent"
-	"github.com/podid/podid/internal/fault"
 )
 
 func probeCommand(getenv func(string) string, stdout io.Writer) *cobra.Command {
@@ -61,9 +59,5 @@ func identify(ctx context.Context, getenv func(string) string) (*agent.Identity,
 			return nil, fmt.Errorf("AWS_ENDPOINT_URL %q is not a URL", endpoint)
 		}
 	}
-	id, err := agent.Identify(ctx, c)
-	if f, ok := errors.AsType[*fault.Error](err); ok && f.Cause() == nil {
-		return nil, errors.New(f.Public) // a person reads it
-	}
-	return id, err
+	return agent.Identify(ctx, c)
 }
