@@ -24,6 +24,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/podid/podid/apis/podidentity/v1alpha1"
+	"github.com/podid/podid/internal/kube/operator"
 )
 
 func httpClient(t testing.TB, caFile string) *http.Client {
@@ -38,7 +39,7 @@ func httpClient(t testing.TB, caFile string) *http.Client {
 // TestOperator is one operator's life: its parts build on each other.
 func TestOperator(t *testing.T) {
 	w := newOperatorWorld(t)
-	w.start()
+	w.halt = w.start(w.config)
 	for _, part := range []struct {
 		title string
 		run   func(*testing.T)
@@ -483,14 +484,33 @@ func (w *operatorWorld) registration(t *testing.T) {
 }
 
 func (w *operatorWorld) takeover(t *testing.T) {
+	second := w.replica()
+	haltSecond := w.start(second)
+	ready := func(c operator.Config) func(context.Context) error {
+		return func(ctx context.Context) error { return get(ctx, "http://"+c.HealthAddress+"/readyz", nil) }
+	}
+	eventually(t, 20*time.Second, "a second replica is ready, and does not lead", ready(second))
+	// It serves the certificate that the leader made.
+	conn, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", second.WebhookPort), &tls.Config{InsecureSkipVerify: true})
+	check(t, err)
+	served := conn.ConnectionState().PeerCertificates[0]
+	conn.Close()
+	registered, err := w.kube.AdmissionregistrationV1().MutatingWebhookConfigurations().Get(t.Context(), "pod-identity-webhook", metav1.GetOptions{})
+	check(t, err)
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(registered.Webhooks[0].ClientConfig.CABundle)
+	if _, err := served.Verify(x509.VerifyOptions{Roots: roots, DNSName: "127.0.0.1"}); err != nil {
+		t.Errorf("what it serves is not what the API server trusts: %v", err)
+	}
 	w.halt()
-	w.start()
-	eventually(t, 20*time.Second, "the operator is ready again", func(ctx context.Context) error { return get(ctx, "http://"+w.config.HealthAddress+"/readyz", nil) })
 	w.node(t, "worker-2", "more")
-	eventually(t, 20*time.Second, "it leads and publishes", func(ctx context.Context) error {
+	eventually(t, 20*time.Second, "the second leads and publishes", func(ctx context.Context) error {
 		_, err := w.eks.DescribeNodegroup(ctx, &eks.DescribeNodegroupInput{ClusterName: aws.String(clusterName), NodegroupName: aws.String("more")})
 		return err
 	})
+	haltSecond()
+	w.halt = w.start(w.config)
+	eventually(t, 20*time.Second, "the first is ready again", ready(w.config))
 }
 
 func (w *operatorWorld) rotation(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -12,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -54,8 +54,7 @@ type operatorWorld struct {
 	admin    aws.Config
 	eks      *eks.Client
 	config   operator.Config
-	ended    chan error
-	stop     context.CancelFunc
+	halt     func() // ends the operator; more than once is once
 }
 
 func check(t testing.TB, err error) {
@@ -230,24 +229,29 @@ func (w *operatorWorld) login() *rest.Config {
 	return &rest.Config{Host: c.Host, Dial: c.Dial, BearerToken: w.token(), TLSClientConfig: rest.TLSClientConfig{CAFile: w.lab.CAFile()}}
 }
 
-// start runs an operator until the test or halt ends it.
-func (w *operatorWorld) start() {
+// start runs an operator until the test or what is returned ends it.
+func (w *operatorWorld) start(c operator.Config) (halt func()) {
 	w.t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(w.t.Context()))
-	w.stop, w.ended = cancel, make(chan error, 1)
-	go func() { w.ended <- operator.Run(ctx, w.config) }()
-	w.t.Cleanup(w.halt)
+	ended := make(chan error, 1)
+	go func() { ended <- operator.Run(ctx, c) }()
+	halt = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			w.t.Error(err)
+		}
+	})
+	w.t.Cleanup(halt)
+	return halt
 }
 
-func (w *operatorWorld) halt() {
-	if w.stop == nil {
-		return
-	}
-	w.stop()
-	if err := <-w.ended; err != nil && !errors.Is(err, context.Canceled) {
-		w.t.Error(err)
-	}
-	w.stop = nil
+// replica is the configuration of another operator beside the first.
+func (w *operatorWorld) replica() operator.Config {
+	c := w.config
+	c.WebhookPort = freePort(w.t)
+	c.MetricsAddress, c.HealthAddress = fmt.Sprintf("127.0.0.1:%d", freePort(w.t)), fmt.Sprintf("127.0.0.1:%d", freePort(w.t))
+	c.Logger = c.Logger.With("replica", 2)
+	return c
 }
 
 func freePort(t testing.TB) int {
