@@ -147,8 +147,8 @@ func (o *options) apiServer(getenv func(string) string, logger *slog.Logger) (*a
 		return nil, nil //nolint:nilnil // none
 	case "auto":
 		if host == "" || o.nodeName == "" {
-			logger.Info("pods of this node are not watched", "kubernetes_service_host", host, "node_name", o.nodeName) //nolint:sloglint // no context yet
-			return nil, nil                                                                                            //nolint:nilnil // none
+			logger.Info("pods of this node are not watched", "kubernetes_service_host", host, "node_name", o.nodeName)
+			return nil, nil //nolint:nilnil // none
 		}
 	case "on":
 		if host == "" {

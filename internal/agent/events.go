@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -164,8 +163,7 @@ func (v *events) run(ctx context.Context) {
 func (v *events) write(ctx context.Context, e event) error {
 	ctx, cancel := context.WithTimeout(ctx, eventTimeout)
 	defer cancel()
-	var suffix [8]byte
-	rand.Read(suffix[:]) //nolint:errcheck // never fails
+	name := strings.TrimRight(e.at.name[:min(len(e.at.name), 230)], ".-") + "." + strings.ToLower(rand.Text()[:16])
 	type meta struct {
 		Name      string `json:"name"`
 		Namespace string `json:"namespace"`
@@ -190,7 +188,7 @@ func (v *events) write(ctx context.Context, e event) error {
 		Note                string    `json:"note"`
 	}{
 		APIVersion: "events.k8s.io/v1", Kind: "Event",
-		Metadata:            meta{strings.TrimRight(e.at.name[:min(len(e.at.name), 230)], ".-") + "." + hex.EncodeToString(suffix[:]), e.at.namespace},
+		Metadata:            meta{name, e.at.namespace},
 		EventTime:           v.now().UTC().Format("2006-01-02T15:04:05.000000Z07:00"),
 		ReportingController: "podid.dev/agent", ReportingInstance: v.node[:min(len(v.node), maxInstance)],
 		Action: "GetCredentials", Reason: "IdentityRefused", Type: "Warning",

@@ -21,6 +21,8 @@ const (
 	askPause     = 5 * time.Second        // after the API server did not answer
 	askRate      = 25                     // questions a second about pods that the watch has not shown
 	askBurst     = 250                    // a node's worth of pods
+	showWait     = time.Second            // for the watch, where no more may be asked
+	showPoll     = 50 * time.Millisecond
 )
 
 // pods is which pods run on this node, as the API server tells. It only ever refuses what it knows: while the API server does
@@ -144,7 +146,7 @@ func (p *pods) ask(ctx context.Context, c *claims) error {
 		return nil
 	}
 	if !p.pace.allow() {
-		return tooMany()
+		return p.wait(ctx, c.PodUID)
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -174,6 +176,24 @@ func (p *pods) ask(ctx context.Context, c *claims) error {
 	}
 	p.confirmed[c.PodUID] = now
 	return nil
+}
+
+// wait is for a node that gets pods faster than may be asked about: what is true of a new pod, the watch is about to show.
+func (p *pods) wait(ctx context.Context, uid string) error {
+	for range showWait / showPoll {
+		if sleep(ctx, showPoll) != nil {
+			break
+		}
+		switch p.look(uid) {
+		case unseen:
+		case over:
+			p.count.Ended.Add(1)
+			return hasEnded()
+		case unknown, living:
+			return nil
+		}
+	}
+	return tooMany()
 }
 
 // where is the name of a pod that runs here.

@@ -64,7 +64,7 @@ func (p *pods) follow(ctx context.Context, version *string) (opened bool, err er
 		}
 		return false, err
 	}
-	defer stream.Close() //nolint:errcheck // closing what was read loses nothing
+	defer stream.Close()
 	p.setWatching(ctx, true)
 	idle := time.AfterFunc(watchIdle, cancel)
 	defer idle.Stop()
@@ -80,13 +80,15 @@ func (p *pods) follow(ctx context.Context, version *string) (opened bool, err er
 		p.apply(e)
 		*version = p.newest
 	}
-	if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {
+	err = lines.Err()
+	switch {
+	case errors.Is(err, bufio.ErrTooLong):
 		*version = ""
 		return true, err
-	} else if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, context.Canceled) {
-		return true, err
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, context.Canceled): // it was cut, by whomever
+		return true, nil
 	}
-	return true, nil
+	return true, err
 }
 
 // list replaces the picture. The first list may be any that an API server remembers; later ones are never older than what is

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -281,7 +280,7 @@ func answers(h http.Handler, token string, status int, text string) error {
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	if w.Code != status || !strings.Contains(w.Body.String(), text) {
-		return errors.New("got " + fmt.Sprint(w.Code) + " " + w.Body.String() + ", want " + fmt.Sprint(status) + " and " + text)
+		return fmt.Errorf("got %d %s, want %d and %s", w.Code, w.Body, status, text)
 	}
 	return nil
 }
