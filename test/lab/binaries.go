@@ -22,9 +22,15 @@ var (
 		{"etcd", "etcd"}, {"kube-apiserver", "kube"}, {"kube-controller-manager", "kube"}, {"kubectl", "kube"}, {"kwok", "kwok"},
 	}
 	fullBinaries = []component{
-		{"kube-scheduler", "kube"}, {"kubelet", "kube"},
-		{"containerd", "containerd"}, {"containerd-shim-runc-v2", "containerd"}, {"ctr", "containerd"},
-		{"runc", "runc"}, {"cni/bridge", "cni"}, {"cni/loopback", "cni"}, {"cni/host-local", "cni"},
+		{"kube-scheduler", "kube"},
+		{"kubelet", "kube"},
+		{"containerd", "containerd"},
+		{"containerd-shim-runc-v2", "containerd"},
+		{"ctr", "containerd"},
+		{"runc", "runc"},
+		{"cni/bridge", "cni"},
+		{"cni/loopback", "cni"},
+		{"cni/host-local", "cni"},
 	}
 )
 
@@ -92,6 +98,16 @@ func binaries() (string, error) {
 	return filepath.Join(dir, "lab", "bin"), err
 }
 
+// visible lists the folders that programs in a lab must see under the names that they have outside.
+func visible() (string, error) {
+	dir, err := root()
+	if err != nil {
+		return "", err
+	}
+	cache, err := cache()
+	return strings.Join([]string{dir, filepath.Join(cache, "lab")}, string(filepath.ListSeparator)), err
+}
+
 // root is the folder of this module: tests run in the folder of their package.
 var root = sync.OnceValues(func() (string, error) {
 	start, err := os.Getwd()
@@ -119,7 +135,7 @@ func Build(ctx context.Context, pkg string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	into = filepath.Join(into, "lab", "built")
+	into = filepath.Join(into, "lab", "built", strings.ReplaceAll(strings.TrimPrefix(pkg, "./"), "/", "-"))
 	if err := os.MkdirAll(into, 0o755); err != nil {
 		return "", err
 	}
@@ -127,7 +143,7 @@ func Build(ctx context.Context, pkg string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer lock.Close()
+	defer func() { _ = lock.Close() }()
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		return "", err
 	}

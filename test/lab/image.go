@@ -3,7 +3,6 @@ package lab
 import (
 	"archive/tar"
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -19,7 +18,7 @@ import (
 // Image builds a program of this module into an image with nothing else in it, as a tar file in the OCI layout: for Lab.Import.
 func Image(tb testing.TB, ref, pkg string, args ...string) string {
 	tb.Helper()
-	program, err := Build(context.Background(), pkg)
+	program, err := Build(tb.Context(), pkg)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -50,7 +50,7 @@ type Lab struct {
 	holder   *exec.Cmd
 	holds    io.Closer // the lab ends when it is closed
 	programs programs
-	places   int
+	places   atomic.Int32
 }
 
 // config is what options set.
@@ -91,32 +91,6 @@ func Full(tb testing.TB, options ...Option) *Lab {
 	return bootFor(tb, newConfig(true, options))
 }
 
-// Shared is a light lab for all tests of a binary: the first that wants it boots it, it ends with the binary. Each test uses
-// a namespace of its own.
-type Shared struct {
-	Options []Option
-
-	once sync.Once
-	lab  *Lab
-	err  error
-}
-
-// Get boots the lab, if no other test has.
-func (s *Shared) Get(tb testing.TB) *Lab {
-	tb.Helper()
-	c := newConfig(false, s.Options)
-	skip(tb, c)
-	s.once.Do(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), bootTime)
-		defer cancel()
-		s.lab, s.err = boot(ctx, c)
-	})
-	if s.err != nil {
-		tb.Fatal(s.err)
-	}
-	return s.lab
-}
-
 func newConfig(full bool, options []Option) config {
 	c := config{full: full, isolated: full, controllerManager: true, issuer: "https://oidc.lab.internal/id/LAB"}
 	for _, option := range options {
@@ -135,7 +109,7 @@ func skip(tb testing.TB, c config) {
 func bootFor(tb testing.TB, c config) *Lab {
 	tb.Helper()
 	skip(tb, c)
-	ctx, cancel := context.WithTimeout(context.Background(), bootTime)
+	ctx, cancel := context.WithTimeout(tb.Context(), bootTime)
 	defer cancel()
 	l, err := boot(ctx, c)
 	if err != nil {
@@ -158,7 +132,7 @@ func boot(ctx context.Context, c config) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "podid-lab-") //nolint:usetesting // a test's own folder has too long a name for a socket in it
+	dir, err := os.MkdirTemp("", "podid-lab-") // a test's own folder has too long a name for a socket in it
 	if err != nil {
 		return nil, err
 	}
@@ -207,10 +181,14 @@ func (l *Lab) hold(ctx context.Context) error {
 		return err
 	}
 	l.node = program
+	visible, err := visible()
+	if err != nil {
+		return err
+	}
 	args := []string{"hold", "-dir", l.Dir}
 	if l.config.isolated {
-		args = append(args, "-isolate", "-name", NodeName, "-visible", l.bin,
-			"-addresses", nodeIPv4+"/24,"+nodeIPv6+"/64", "-loopback", serviceIP+"/32")
+		args = append(args, "-isolate", "-name", NodeName, "-visible", visible,
+			"-addresses", nodeIPv4+"/16,"+nodeIPv6+"/64", "-loopback", serviceIP+"/32")
 	}
 	if os.Getenv("PODID_LAB_KEEP") != "" {
 		args = append(args, "-keep")
@@ -219,7 +197,7 @@ func (l *Lab) hold(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }()
 	l.holder = exec.CommandContext(context.WithoutCancel(ctx), program, args...)
 	l.holder.Stderr = log
 	if l.holds, err = l.holder.StdinPipe(); err != nil {

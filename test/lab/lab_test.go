@@ -3,6 +3,7 @@ package lab_test
 import (
 	"bufio"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -41,6 +42,9 @@ func TestLight(t *testing.T) {
 	}
 
 	before := token(t, c)
+	if got := payload(t, before); !strings.Contains(got, `"iss":"`+issuer+`"`) || l.Issuer() != issuer {
+		t.Errorf("the token is %s, want the issuer %s", got, issuer)
+	}
 	if err := l.RotateServiceAccountKey(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +107,7 @@ func TestIsolated(t *testing.T) {
 				t.Fatal(err)
 			}
 			// From within: its own. To the node: seen there under the address that the lab says.
-			if host, _ := get(t, n.DialContext, same, "/"); host != "127.0.0.1" {
+			if host := get(t, n.DialContext, same, "/"); host != "127.0.0.1" {
 				t.Errorf("%s is called from %s, want 127.0.0.1", name, host)
 			}
 			from := ask(t, n.DialContext, same, url.Values{"tcp": {net.JoinHostPort(l.Address.String(), "443")}})
@@ -266,15 +270,25 @@ func TestFull(t *testing.T) {
 const held = "PODID_LAB_TEST_HELD"
 
 func TestNothingIsLeftOfAKilledTest(t *testing.T) {
-	if os.Getenv(held) != "" {
-		l := lab.Full(t)
-		fmt.Println("held", l.Dir)
+	boot := map[string]func(testing.TB, ...lab.Option) *lab.Lab{"light": lab.Light, "full": lab.Full}
+	if tier := os.Getenv(held); tier != "" {
+		fmt.Println("held", boot[tier](t).Dir)
 		select {}
 	}
 	t.Parallel()
 	lab.SkipUnlessFull(t)
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
-	cmd.Env = append(os.Environ(), held+"=1")
+	for tier := range boot {
+		t.Run(tier, func(t *testing.T) {
+			t.Parallel()
+			killed(t, tier)
+		})
+	}
+}
+
+func killed(t *testing.T, tier string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestNothingIsLeftOfAKilledTest$")
+	cmd.Env = append(os.Environ(), held+"="+tier)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -288,7 +302,7 @@ func TestNothingIsLeftOfAKilledTest(t *testing.T) {
 			dir = rest
 		}
 	}
-	if len(of(t, dir)) < 5 {
+	if len(of(t, dir)) < 4 {
 		t.Fatalf("the lab in %q has not started", dir)
 	}
 	if err := cmd.Process.Kill(); err != nil {
@@ -350,12 +364,21 @@ func token(t *testing.T, c *kubernetes.Clientset) string {
 	return r.Status.Token
 }
 
+func payload(t *testing.T, token string) string {
+	t.Helper()
+	text, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
 func head(token string) string { return token[:strings.Index(token, ".")] }
 
 type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
 // get asks a hello program, as soon as it answers, and splits the address that it tells.
-func get(t *testing.T, dial dialer, address, path string) (host, port string) {
+func get(t *testing.T, dial dialer, address, path string) string {
 	t.Helper()
 	h := &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}
 	var text []byte
@@ -375,17 +398,16 @@ func get(t *testing.T, dial dialer, address, path string) (host, port string) {
 		last = fmt.Errorf("%s: %s: %w", res.Status, text, err)
 		return err == nil && res.StatusCode == http.StatusOK
 	}, &last)
-	host, port, err := net.SplitHostPort(string(text))
+	host, _, err := net.SplitHostPort(string(text))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return host, port
+	return host
 }
 
 func ask(t *testing.T, dial dialer, address string, what url.Values) string {
 	t.Helper()
-	host, _ := get(t, dial, address, "/ask?"+what.Encode())
-	return host
+	return get(t, dial, address, "/ask?"+what.Encode())
 }
 
 func within(t *testing.T, d time.Duration, what string, try func() bool, why ...*error) {

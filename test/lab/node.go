@@ -168,7 +168,14 @@ func (l *Lab) readNode(ctx context.Context, h *http.Client) (node, error) {
 // Import gives the node an image, from a tar file in the OCI layout. A pod uses it by the reference in the file; with another
 // tag than latest, so that nobody tries to pull it.
 func (l *Lab) Import(ctx context.Context, tar string) error {
-	_, err := l.output(l.Command(ctx, "ctr", "images", "import", tar))
+	file, err := os.Open(tar)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }()
+	cmd := l.Command(ctx, "ctr", "images", "import", "-")
+	cmd.Stdin = file
+	_, err = l.output(cmd)
 	return err
 }
 

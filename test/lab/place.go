@@ -29,8 +29,7 @@ type Place struct {
 // Netns makes a network namespace that is joined to the lab's node, as another node's would be. Its processes see the files
 // and processes of the lab, but have links and addresses of their own, and a lo of their own. The lab must be isolated.
 func (l *Lab) Netns(ctx context.Context, name string) (*Place, error) {
-	l.places++
-	host := 9 + l.places
+	host := 9 + l.places.Add(1)
 	p := &Place{
 		Name: name, lab: l, inside: l.inside, node: l.node,
 		Address:  netip.AddrFrom4([4]byte{10, 200, byte(host >> 8), byte(host)}),
@@ -89,7 +88,7 @@ func (p *Place) Start(ctx context.Context, s Spec) (*Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }()
 	dir := s.Dir
 	if dir == "" {
 		dir = p.lab.Dir

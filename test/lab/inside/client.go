@@ -76,7 +76,7 @@ func (c Client) Dial(ctx context.Context, netns, network, address string) (net.C
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	return net.FileConn(f)
 }
 
@@ -86,7 +86,7 @@ func (c Client) Listen(ctx context.Context, netns, network, address string) (net
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	return net.FileListener(f)
 }
 
@@ -121,7 +121,7 @@ func (c Client) Start(ctx context.Context, command Command) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer null.Close()
+	defer func() { _ = null.Close() }()
 	files := command.Files
 	for i := range files {
 		if files[i] == nil {

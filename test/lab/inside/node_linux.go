@@ -128,7 +128,7 @@ func (n *Node) cover() error {
 		if err != nil {
 			return fmt.Errorf("open %s: %w", dir, err)
 		}
-		defer unix.Close(fd)
+		defer func() { _ = unix.Close(fd) }()
 		handles[i] = fd
 	}
 	for _, dir := range covered {

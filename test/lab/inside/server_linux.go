@@ -40,7 +40,7 @@ func (s *Server) Serve(l *net.UnixListener) error {
 func (s *Server) End() { s.processes.end() }
 
 func (s *Server) answer(c *net.UnixConn) {
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	var r request
 	files, err := receive(c, &r)
 	defer closeAll(files)
@@ -84,7 +84,7 @@ func (s *Server) open(c *net.UnixConn, open func() (*os.File, error)) {
 		s.finish(c, err)
 		return
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	_ = send(c, reply{}, f)
 }
 

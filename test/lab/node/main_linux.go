@@ -85,7 +85,7 @@ func hold(args []string) error {
 		return err
 	}
 	if !o.keep {
-		defer os.RemoveAll(o.node.Dir)
+		defer func() { _ = os.RemoveAll(o.node.Dir) }()
 	}
 	if o.isolate {
 		return holdIsolated(args, filepath.Base(o.node.Dir))
