@@ -28,10 +28,10 @@ type layer struct {
 // layers is the import order. A package imports only packages further down, and of those only the ones its row names.
 var layers = []layer{
 	{"cmd/podid", "cli", "a main is ten lines: the verbs are in cli, where tests can reach them"},
-	{"cmd/podid-agent", "agent", "a main is ten lines"},
+	{"cmd/podid-agent", "agent agent/link", "a main is ten lines"},
 	{"cmd/podid-operator", "kube/operator", "a main is ten lines"},
 
-	{"cli", "server kube/connect agent devcluster client api policy/cases policy/diff policy/lint policy secretfile arn", "the verbs are wiring and clients; what they need from the domain they ask for over the API; only the offline policy verbs call the evaluator"},
+	{"cli", "server kube/connect agent devcluster client api policy/cases policy/diff policy/lint policy secretfile arn fault", "the verbs are wiring and clients; what they need from the domain they ask for over the API; only the offline policy verbs call the evaluator"},
 	{
 		"server/servertest", "server agent devcluster api oidc cluster authz iam bucket objectstore policy credential store/storetest store arn fault",
 		"test support: a control plane in one call",
@@ -52,6 +52,7 @@ var layers = []layer{
 	{"apis/podidentity/v1alpha1", "", "the names in people's manifests: imported by others, imports nothing of ours"},
 	{"devcluster", "client oidc secretfile fault", "the laptop's cluster is a client of the public API; it gets nothing that a real cluster does not get"},
 
+	{"agent/link", "fault", "gives a node its two addresses; knows nothing of credentials"},
 	{"agent", "fault", "runs on every node: small, static, and nothing in it that could read the control plane's state"},
 	{"api/eksauthapi", "api oidc cluster authz iam policy credential store arn fault", siblings},
 	{"api/eksapi", "api oidc cluster authz iam policy store arn fault", siblings},

@@ -149,7 +149,8 @@ func parseSession(a *answer) (*session, error) {
 	return s, nil
 }
 
-// reach asks whether the service answers at all. Every answer that is not a failure of the service will do.
+// reach asks whether the service answers at all. Every answer that is not a failure of the service will do, also that there is no such
+// operation.
 func (e *eksAuth) reach(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
@@ -162,7 +163,7 @@ func (e *eksAuth) reach(ctx context.Context) error {
 		return err
 	}
 	res.Body.Close()
-	if res.StatusCode >= http.StatusInternalServerError {
+	if res.StatusCode >= http.StatusInternalServerError && res.StatusCode != http.StatusNotImplemented {
 		return fmt.Errorf("status %d", res.StatusCode)
 	}
 	return nil

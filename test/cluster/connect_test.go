@@ -27,7 +27,7 @@ const (
 func (w *world) connect(t *testing.T) {
 	ctx := t.Context()
 	flags := []string{
-		"--profile", "podid", "--kubeconfig", w.lab.Kubeconfig, "--yes",
+		"--profile", "podid", "--kubeconfig", w.lab.Kubeconfig, "--yes", "--timeout", "90s",
 		"--operator-image", imagePrefix + "/podid-operator:" + imageVersion, "--agent-image", imagePrefix + "/podid-agent:" + imageVersion,
 	}
 	plan, err := w.command(t, append([]string{"cluster", "connect", clusterName, "--dry-run"}, flags...)...)

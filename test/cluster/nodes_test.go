@@ -61,7 +61,7 @@ func (w *world) newNode(t testing.TB, name string) *node {
 	// The token of the Kubernetes API is a file of the agent's container, which is not here: what the agent would refuse by itself is
 	// left to the control plane.
 	n.agent, err = place.Start(ctx, lab.Spec{Name: "agent-" + name, Argv: []string{
-		program, "server", "--cluster-name", clusterName, "--endpoint", *w.cluster.BaseEndpoint, "--region", w.cluster.Region, "--ca-file", filepath.Join(w.dir, "data", "tls", "ca.pem"),
+		program, "server", "--cluster-name", clusterName, "--endpoint", *w.cluster.BaseEndpoint, "--region", w.cluster.Region, "--ca-file", w.authority(),
 		"--role-arn", "arn:aws:iam::" + clusterAccount + ":role/podid-agent-" + clusterName, "--web-identity-token-file", file, "--node-name", name,
 		"--kubernetes", "off",
 	}})

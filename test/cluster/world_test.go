@@ -4,8 +4,11 @@ package cluster_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/netip"
 	"os"
@@ -80,6 +83,7 @@ func newWorld(t *testing.T) *world {
 	must(t, err)
 	w.podid, err = lab.Build(t.Context(), "./cmd/podid")
 	must(t, err)
+	t.Cleanup(func() { w.tell(t) })
 	w.startPlane(t)
 	w.cluster, w.bucket = w.profile(t, "podid"), w.profile(t, "podid-"+bucketAccount)
 	w.images(t)
@@ -97,7 +101,7 @@ func (w *world) startPlane(t testing.TB) {
 	}})
 	must(t, err)
 	eventually(t, 20*time.Second, "the control plane answers", func(ctx context.Context) error {
-		if _, err := os.Stat(w.awsConfig); err != nil {
+		if _, err := os.Stat(w.authority()); err != nil {
 			return fmt.Errorf("%w: %s", err, w.plane.Output())
 		}
 		h := w.profile(t, "podid").HTTPClient
@@ -117,13 +121,47 @@ func (w *world) startPlane(t testing.TB) {
 	})
 }
 
+// tell prints what the cluster knows of the system's own pods, where something failed.
+func (w *world) tell(t testing.TB) {
+	if !t.Failed() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	for _, args := range [][]string{
+		{"get", "pods", "-A", "-o", "wide"},
+		{"get", "events", "-A", "--sort-by=.lastTimestamp"},
+		{"logs", "-n", agentNamespace, "-l", agentSelector, "--all-containers", "--prefix", "--tail=40"},
+		{"logs", "-n", operatorNamespace, "-l", operatorSelector, "--prefix", "--tail=60"},
+	} {
+		text, err := w.lab.Kubectl(ctx, args...)
+		t.Logf("kubectl %s: %v\n%s", strings.Join(args, " "), err, text)
+	}
+	resp, err := (&http.Client{Transport: &http.Transport{DialContext: w.lab.DialContext}, Timeout: 5 * time.Second}).Get("http://127.0.0.1:2703/readyz")
+	if err != nil {
+		t.Logf("the agent's probes: %v", err)
+		return
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	t.Logf("the agent's readiness: %s %s %v", resp.Status, body, err)
+}
+
+// authority is the file with the certificate authority of the control plane.
+func (w *world) authority() string { return filepath.Join(filepath.Dir(w.awsConfig), "podid-ca.pem") }
+
 // profile is the configuration of an AWS client outside of the cluster, with a profile that podid wrote.
 func (w *world) profile(t testing.TB, name string) aws.Config {
 	t.Helper()
+	pem, err := os.ReadFile(w.authority())
+	must(t, err)
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(pem)
 	c, err := config.LoadDefaultConfig(t.Context(), config.WithSharedConfigFiles([]string{w.awsConfig}),
 		config.WithSharedCredentialsFiles([]string{}), config.WithSharedConfigProfile(name),
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(func(tr *http.Transport) {
 			tr.DialContext, tr.Proxy = w.lab.DialContext, nil
+			tr.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 		})))
 	must(t, err)
 	return c
@@ -137,7 +175,7 @@ func s3client(c aws.Config) *s3.Client {
 func (w *world) images(t testing.TB) {
 	t.Helper()
 	out := filepath.Join(w.dir, "images")
-	build := exec.CommandContext(t.Context(), "go", "run", "./images", "--out", out, "--prefix", imagePrefix, "--version", imageVersion, "--platforms", "linux/amd64")
+	build := exec.CommandContext(t.Context(), "go", "run", "./images", "--root", "..", "--out", out, "--prefix", imagePrefix, "--version", imageVersion, "--platforms", "linux/amd64")
 	build.Dir = filepath.Join("..", "..", "tools")
 	if text, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build the images: %v\n%s", err, text)
