@@ -12,7 +12,7 @@ build: ## Build the binaries, static and reproducible, into bin/
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X github.com/podid/podid/internal/cli.version=$(VERSION)' -o bin/ ./cmd/...
 
 images: ## Build the container images, reproducible, for two architectures, into dist/images (PREFIX=registry/path)
-	@go run -C tools ./images --out ../dist/images --version $(VERSION) $(if $(PREFIX),--prefix $(PREFIX))
+	@go run -C tools ./images --root .. --version $(VERSION) $(if $(PREFIX),--prefix $(PREFIX))
 
 lab: ## Build the Kubernetes that the cluster tests boot (about 10 minutes once; then make test runs them as root)
 	@test/lab/build

@@ -21,6 +21,7 @@ const (
 	envDefaultRegion = "AWS_DEFAULT_REGION"
 	envRegion        = "AWS_REGION"
 	envEndpoint      = "AWS_ENDPOINT_URL"
+	envEndpointSTS   = "AWS_ENDPOINT_URL_STS"
 	envCABundle      = "AWS_CA_BUNDLE"
 )
 
@@ -178,6 +179,9 @@ func (in *injection) add(ops []Operation, at string, c *container) []Operation {
 	}
 	if s.PodEndpointURL != "" && !c.sets(envEndpoint) {
 		env = append(env, envVar{envEndpoint, s.PodEndpointURL})
+		if !c.sets(envEndpointSTS) { // the Go SDK asks STS for a web identity before it has read the other one
+			env = append(env, envVar{envEndpointSTS, s.PodEndpointURL})
+		}
 	}
 	m, mounted := c.mounts[in.volume]
 	if !mounted {

@@ -55,7 +55,7 @@ type Settings struct {
 	ContainerCredentialsTokenPath       string
 	ContainerCredentialsFullURI         string
 
-	// PodEndpointURL becomes AWS_ENDPOINT_URL, so that the SDKs call podid's STS and S3 and not AWS's. Empty: it is not added.
+	// PodEndpointURL becomes AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_STS, so that the SDKs call podid's STS and S3 and not AWS's. Empty: it is not added.
 	PodEndpointURL string
 	// PodCA mounts podid's certificate authority beside the token and names it in AWS_CA_BUNDLE. The ConfigMap is not optional: a
 	// pod that is faster than its namespace's copy waits for it, while an SDK that finds no file fails for good.
