@@ -89,7 +89,7 @@ func (o *options) flags(c *cobra.Command, getenv func(string) string) {
 		"file of the operator's own service account token, for example /var/run/secrets/podid/token; if left out, $AWS_WEB_IDENTITY_TOKEN_FILE")
 	f.StringVar(&o.Namespace, "namespace", cmp.Or(getenv("POD_NAMESPACE"), operator.DefaultNamespace),
 		"namespace of the operator, for example podid-system; if left out, $POD_NAMESPACE, else podid-system")
-	f.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig file, for example /root/.kube/config; if left out, the cluster that this pod is in")
+	f.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig file, for example admin.kubeconfig; if left out, the cluster that this pod is in")
 	f.StringVar(&o.ClusterEndpoint, "cluster-endpoint", "",
 		"URL of the Kubernetes API for whoever asks podid for it, for example https://api.prod.example.com:6443; if left out, nobody is told")
 

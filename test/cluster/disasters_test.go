@@ -10,6 +10,9 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/podid/podid/apis/podidentity/v1alpha1"
 )
 
 // Bounds of what a disaster may cost, from its beginning. They are wide, because the machine may be busy with other things; what was
@@ -21,7 +24,10 @@ const (
 
 // disasters lets the parts of the system fail one after the other. A pod that runs all the while tells what it felt: "credentials" is
 // the credential endpoint, which SDKs ask every few hours; "call" is a signed call with the credentials that it has.
+//
+// The namespace is one of those that require injection: no pod starts there without its identity, whatever happens.
 func (w *world) disasters(t *testing.T) {
+	w.label(t, namespace, v1alpha1.LabelInjection, v1alpha1.InjectionRequired)
 	for _, d := range []struct {
 		title             string
 		strike            func(t *testing.T)
@@ -38,7 +44,7 @@ func (w *world) disasters(t *testing.T) {
 			begin := time.Now()
 			d.strike(t)
 			strike := time.Since(begin)
-			w.newPod(t, begin)
+			w.newPod(t)
 			credentials, call := w.felt(t, watcher)
 			t.Logf("struck for %s; a new pod had put its object after %s; the running pod was without the credential endpoint for %s, without answers to calls for %s",
 				round(strike), round(time.Since(begin)), round(credentials), round(call))
@@ -63,7 +69,7 @@ func (w *world) disasters(t *testing.T) {
 			return nil
 		})
 		again := time.Since(begin)
-		w.newPod(t, begin)
+		w.newPod(t)
 		t.Logf("a pod from before the reboot had credentials again after %s, a new pod had put its object after %s", round(again), round(time.Since(begin)))
 		w.delete(t, watcher)
 	})
@@ -116,21 +122,26 @@ func (w *world) felt(t testing.TB, watcher *corev1.Pod) (credentials, call time.
 	return credentials, call
 }
 
-// newPod makes pods until one has put its object: what a user does, or a Deployment.
-func (w *world) newPod(t testing.TB, since time.Time) {
+// newPod makes a pod that puts an object, as soon as the API server takes one. Its program is started again when it fails, as those of
+// most pods are.
+func (w *world) newPod(t testing.TB) {
 	t.Helper()
-	var r result
-	for tries := 1; ; tries++ {
-		key := fmt.Sprintf("%s/after-%d.txt", folder, time.Now().UnixNano())
-		if r = w.run(t, podOf(namespace, uploader, "put", bucketName, key, "it goes on")); r.err == nil {
-			w.holds(t, key, "it goes on")
-			t.Logf("new pods until one succeeded: %d", tries)
-			return
-		}
-		if time.Since(since) > mayTake {
-			t.Fatalf("no new pod has credentials %s after the disaster: %s", mayTake, r.said)
-		}
+	key := fmt.Sprintf("%s/after-%d.txt", folder, time.Now().UnixNano())
+	pod := podOf(namespace, uploader, "put", bucketName, key, "it goes on")
+	pod.Spec.RestartPolicy = corev1.RestartPolicyOnFailure
+	r := w.run(t, pod)
+	must(t, r.err)
+	w.holds(t, key, "it goes on")
+	if n := r.pod.Status.ContainerStatuses[0].RestartCount; n > 0 {
+		t.Logf("the new pod's program was started %d times", n+1)
 	}
+}
+
+func (w *world) label(t testing.TB, namespace, key, value string) {
+	t.Helper()
+	patch := fmt.Appendf(nil, `{"metadata":{"labels":{%q:%q}}}`, key, value)
+	_, err := w.kube.CoreV1().Namespaces().Patch(t.Context(), namespace, types.MergePatchType, patch, metav1.PatchOptions{})
+	must(t, err)
 }
 
 // restartPlane kills the control plane, and starts it again.
@@ -140,25 +151,15 @@ func (w *world) restartPlane(t *testing.T) {
 	w.startPlane(t)
 }
 
-// killOperators deletes the operator's pods without grace, all at once.
-func (w *world) killOperators(t *testing.T) {
-	w.kill(t, operatorNamespace, operatorSelector)
-}
+// killOperators kills the processes of all replicas of the operator at once.
+func (w *world) killOperators(t *testing.T) { w.kill(t, "podid-operator") }
 
-// killAgent does the same to the agent of the node.
-func (w *world) killAgent(t *testing.T) {
-	w.kill(t, agentNamespace, agentSelector)
-}
+// killAgent kills the process of the node's agent.
+func (w *world) killAgent(t *testing.T) { w.kill(t, "podid-agent") }
 
-func (w *world) kill(t testing.TB, namespace, selector string) {
+func (w *world) kill(t testing.TB, program string) {
 	t.Helper()
-	pods := w.kube.CoreV1().Pods(namespace)
-	list, err := pods.List(t.Context(), metav1.ListOptions{LabelSelector: selector})
-	must(t, err)
-	if len(list.Items) == 0 {
-		t.Fatalf("no pod of namespace %s has the labels %s", namespace, selector)
-	}
-	for i := range list.Items {
-		must(t, pods.Delete(t.Context(), list.Items[i].Name, metav1.DeleteOptions{GracePeriodSeconds: new(int64)}))
+	if text, err := w.lab.Command(t.Context(), "pkill", "-KILL", "-x", program).CombinedOutput(); err != nil {
+		t.Fatalf("kill %s: %v %s", program, err, text)
 	}
 }

@@ -55,7 +55,7 @@ func (w *world) serviceAccount(t testing.TB, namespace, name string, annotations
 func (w *world) create(t testing.TB, pod *corev1.Pod) *corev1.Pod {
 	t.Helper()
 	var made *corev1.Pod
-	eventually(t, 10*time.Second, "the pod is admitted", func(ctx context.Context) error {
+	eventually(t, 30*time.Second, "the pod is admitted", func(ctx context.Context) error {
 		var err error
 		made, err = w.kube.CoreV1().Pods(pod.Namespace).Create(ctx, pod, metav1.CreateOptions{})
 		return err

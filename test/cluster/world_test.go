@@ -64,6 +64,7 @@ func TestCluster(t *testing.T) {
 		{"a stolen token", w.stolenToken},
 		{"ended pods", w.endedPods},
 		{"disasters", w.disasters},
+		{"many associations", w.manyAssociations},
 		{"a burst of pods", w.burst},
 		{"podid cluster disconnect", w.disconnect},
 	} {

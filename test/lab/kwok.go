@@ -36,7 +36,7 @@ kind: Node
 metadata:
   name: %[1]s
   annotations: {%[2]s: fake, node.alpha.kubernetes.io/ttl: "0"}
-  labels: {kubernetes.io/hostname: %[1]s, kubernetes.io/os: linux, type: kwok}
+  labels: {kubernetes.io/hostname: %[1]s, kubernetes.io/os: linux, kubernetes.io/arch: amd64, type: kwok}
 `, names[i], fakeNodes)
 	}
 	if err := l.Apply(ctx, manifests.String()); err != nil {

@@ -26,7 +26,9 @@ func Nodes(nodes []corev1.Node) []client.ReportNode {
 		if n.DeletionTimestamp != nil {
 			continue
 		}
-		out = append(out, client.ReportNode{Name: n.Name, Ready: ready(n), Nodegroup: nodegroup(n)})
+		out = append(out, client.ReportNode{
+			Name: n.Name, Ready: ready(n), Nodegroup: nodegroup(n), Version: n.Status.NodeInfo.KubeletVersion, Zone: n.Labels[corev1.LabelTopologyZone],
+		})
 	}
 	slices.SortFunc(out, func(a, b client.ReportNode) int { return cmp.Compare(a.Name, b.Name) })
 	return out[:min(len(out), maxNodes)]

@@ -36,10 +36,10 @@ type Store interface {
 
 // Times of the loop.
 const (
-	lookEvery = 5 * time.Second        // the API server's documents cannot be watched
+	lookEvery = time.Second            // the API server's documents cannot be watched, and a new key is of no use until it is told
 	debounce  = 250 * time.Millisecond // pods and nodes change in swarms
 	tellEvery = time.Minute            // the same again: the control plane may have lost it, and it costs no write
-	retryMost = 30 * time.Second
+	retryMost = 5 * time.Second
 	patience  = 20 * time.Second // for one round
 )
 

@@ -86,7 +86,7 @@ func waiting(in []corev1.ContainerStatus) []corev1.ContainerStatus {
 	return out
 }
 
-// TrimNode keeps of a node its labels, taints and readiness. Kubelets write the rest every few seconds.
+// TrimNode keeps of a node its labels, taints, readiness and the version of its kubelet. Kubelets write the rest every few seconds.
 func TrimNode(in any) (any, error) {
 	n, ok := in.(*corev1.Node)
 	if !ok {
@@ -94,6 +94,7 @@ func TrimNode(in any) (any, error) {
 	}
 	out := &corev1.Node{TypeMeta: n.TypeMeta, ObjectMeta: trimMeta(&n.ObjectMeta), Spec: corev1.NodeSpec{Taints: n.Spec.Taints}}
 	out.Labels = n.Labels
+	out.Status.NodeInfo.KubeletVersion = n.Status.NodeInfo.KubeletVersion
 	for _, c := range n.Status.Conditions {
 		if c.Type == corev1.NodeReady {
 			out.Status.Conditions = []corev1.NodeCondition{{Type: c.Type, Status: c.Status}}
