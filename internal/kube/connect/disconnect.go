@@ -12,6 +12,7 @@ import (
 	ekstypes "github.com/aws/aws-sdk-go-v2/service/eks/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"golang.org/x/sync/errgroup"
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -90,18 +91,37 @@ func (c *Connection) associations(ctx context.Context, f *facts) ([]ekstypes.Pod
 	return list, nil
 }
 
+// Of many associations the plan tells the number, and several are deleted at a time.
+const (
+	manyAssociations = 20
+	deletesAtOnce    = 8
+)
+
 func (c *Connection) associationSteps(list []ekstypes.PodIdentityAssociationSummary) Plan {
+	if len(list) > manyAssociations {
+		return Plan{{Action: Delete, What: fmt.Sprintf("%d associations", len(list)), do: func(ctx context.Context) error {
+			g, ctx := errgroup.WithContext(ctx)
+			g.SetLimit(deletesAtOnce)
+			for i := range list {
+				g.Go(func() error { return c.deleteAssociation(ctx, &list[i]) })
+			}
+			return g.Wait()
+		}}}
+	}
 	var p Plan
-	for _, a := range list {
+	for i := range list {
+		a := &list[i]
 		p = append(p, Step{
 			Action: Delete, What: fmt.Sprintf("association of %s/%s", aws.ToString(a.Namespace), aws.ToString(a.ServiceAccount)),
-			do: func(ctx context.Context) error {
-				_, err := c.eks.DeletePodIdentityAssociation(ctx, &eks.DeletePodIdentityAssociationInput{ClusterName: &c.Cluster, AssociationId: a.AssociationId})
-				return unless[*ekstypes.ResourceNotFoundException](err)
-			},
+			do: func(ctx context.Context) error { return c.deleteAssociation(ctx, a) },
 		})
 	}
 	return p
+}
+
+func (c *Connection) deleteAssociation(ctx context.Context, a *ekstypes.PodIdentityAssociationSummary) error {
+	_, err := c.eks.DeletePodIdentityAssociation(ctx, &eks.DeletePodIdentityAssociationInput{ClusterName: &c.Cluster, AssociationId: a.AssociationId})
+	return unless[*ekstypes.ResourceNotFoundException](err)
 }
 
 // addonRemoval deletes the add-on and the node groups, and gives the operator the time to do its part. One that does not is no obstacle:
