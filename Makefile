@@ -9,10 +9,10 @@ help: ## Print this
 	@awk -F ': ## ' '/^[a-z]+: ## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the binaries, static and reproducible, into bin/
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X github.com/podid/podid/internal/cli.version=$(VERSION)' -o bin/ ./cmd/...
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION) -X github.com/podid/podid/internal/cli.version=$(VERSION)' -o bin/ ./cmd/...
 
 images: ## Build the container images, reproducible, for two architectures, into dist/images (PREFIX=registry/path)
-	@go run -C tools ./images --root .. --version $(VERSION) $(if $(PREFIX),--prefix $(PREFIX))
+	@go run -C tools ./images --root .. --version $(VERSION) --revision $(shell git rev-parse HEAD) $(if $(PREFIX),--prefix $(PREFIX))
 
 lab: ## Build the Kubernetes that the cluster tests boot (about 10 minutes once; then make test runs them as root)
 	@test/lab/build
