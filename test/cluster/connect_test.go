@@ -43,6 +43,10 @@ func (w *world) connect(t *testing.T) {
 	must(t, err) // again: nothing is left to do
 	t.Logf("connected again:\n%s", said)
 
+	status, err := w.command(t, "cluster", "status", clusterName, "--profile", "podid", "--kubeconfig", w.lab.Kubeconfig)
+	must(t, err)
+	t.Logf("its status:\n%s", status)
+
 	e := eks.NewFromConfig(w.cluster)
 	c, err := e.DescribeCluster(ctx, &eks.DescribeClusterInput{Name: aws.String(clusterName)})
 	must(t, err)

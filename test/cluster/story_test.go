@@ -58,6 +58,13 @@ func (w *world) story(t *testing.T) {
 		}
 		w.holds(t, objectKey, "order 1")
 	})
+	t.Run("the credential endpoint answers on IPv6 as well", func(t *testing.T) {
+		pod := put()
+		pod.Spec.Containers[0].Env = append(pod.Spec.Containers[0].Env, // what is there already stays
+			corev1.EnvVar{Name: "AWS_CONTAINER_CREDENTIALS_FULL_URI", Value: "http://[fd00:ec2::23]/v1/credentials"},
+			corev1.EnvVar{Name: "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", Value: "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount/eks-pod-identity-token"})
+		must(t, w.run(t, pod).err)
+	})
 	t.Run("refused: another folder", func(t *testing.T) {
 		refused(t, w.run(t, podOf(namespace, uploader, "put", bucketName, "private/order-1.txt", "order 1")),
 			"AccessDenied", "because no identity-based policy allows the s3:PutObject action", "private/order-1.txt")
