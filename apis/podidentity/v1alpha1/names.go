@@ -31,6 +31,14 @@ const (
 	CAKey       = "ca.crt"
 )
 
+// What the objects of an add-on carry.
+const (
+	// LabelAddon is on every object of an add-on and on its pods, and names the add-on. What does not have it is never deleted.
+	LabelAddon = Group + "/addon"
+	// AnnotationAddonVersion is on an add-on's pods: the version that they are of.
+	AnnotationAddonVersion = Group + "/addon-version"
+)
+
 // AWS's names, which mean here what they mean on EKS. spec: pod-identity.md 5.1, 5.5, 5.6
 const (
 	// LabelSkip, on a pod, with any value: the webhook is not called.

@@ -29,6 +29,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 
+	"github.com/podid/podid/apis/podidentity/v1alpha1"
 	"github.com/podid/podid/internal/client"
 	"github.com/podid/podid/internal/fault"
 	"github.com/podid/podid/internal/kube/admission"
@@ -183,7 +184,7 @@ func (o *operator) publisher(ctx context.Context) error {
 	})
 	o.registry.MustRegister(p.Metrics()...)
 	poke := func(o any) {
-		if pod, ok := o.(*corev1.Pod); ok && pod.Labels[reconcile.LabelAddon] == "" {
+		if pod, ok := o.(*corev1.Pod); ok && pod.Labels[v1alpha1.LabelAddon] == "" {
 			return
 		}
 		p.Poke()

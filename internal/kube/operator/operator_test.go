@@ -13,9 +13,9 @@ import (
 	kube "sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
+	"github.com/podid/podid/apis/podidentity/v1alpha1"
 	"github.com/podid/podid/internal/client"
 	"github.com/podid/podid/internal/kube/operator"
-	"github.com/podid/podid/internal/kube/publish"
 	"github.com/podid/podid/internal/kube/reconcile"
 )
 
@@ -38,6 +38,7 @@ func TestConfig_saysAllThatIsWrong(t *testing.T) {
 		}},
 		{"no URL", func(c *operator.Config) { c.Endpoint = "podid.example.com" }, []string{"--endpoint"}},
 		{"no role", func(c *operator.Config) { c.RoleARN = "arn:aws:iam::111122223333:user/me" }, []string{"--role-arn"}},
+		{"roles without a boundary", func(c *operator.Config) { c.IAMResources = true }, []string{"--iam-permissions-boundary"}},
 		{"a webhook without TLS", func(c *operator.Config) { c.WebhookURL = "http://10.0.0.1" }, []string{"--webhook-url"}},
 	}
 	for _, test := range tests {
@@ -78,12 +79,9 @@ func TestImageOf(t *testing.T) {
 
 func TestAddons(t *testing.T) {
 	t.Parallel()
-	if publish.AnnotationVersion != reconcile.AnnotationAddonVersion {
-		t.Fatal("who writes the version and who reads it call it by two names")
-	}
-	its := map[string]string{reconcile.LabelAddon: reconcile.AgentName}
+	its := map[string]string{v1alpha1.LabelAddon: reconcile.AgentName}
 	set := &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: reconcile.AgentName, Labels: its}}
-	set.Spec.Template.Annotations = map[string]string{publish.AnnotationVersion: "v1"}
+	set.Spec.Template.Annotations = map[string]string{v1alpha1.AnnotationAddonVersion: "v1"}
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "agent-x", Labels: its}}
 	wanted := func(status string) *client.Wanted {
 		return &client.Wanted{Addons: []client.WantedAddon{{Name: reconcile.AgentName, Version: "v1", Status: status}}}

@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	kube "sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/podid/podid/apis/podidentity/v1alpha1"
 	"github.com/podid/podid/internal/client"
 	"github.com/podid/podid/internal/kube/publish"
 	"github.com/podid/podid/internal/kube/reconcile"
@@ -60,7 +61,7 @@ func (s seen) addons(ctx context.Context, w *client.Wanted) ([]client.ReportAddo
 
 // agent is what runs of the agent's add-on: its DaemonSet, or pods that are left of it.
 func (s seen) agent(ctx context.Context) (publish.Running, bool, error) {
-	its := kube.MatchingLabels{reconcile.LabelAddon: reconcile.AgentName}
+	its := kube.MatchingLabels{v1alpha1.LabelAddon: reconcile.AgentName}
 	var sets appsv1.DaemonSetList
 	if err := s.cache.List(ctx, &sets, its); err != nil {
 		return publish.Running{}, false, err

@@ -9,11 +9,9 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/podid/podid/apis/podidentity/v1alpha1"
 	"github.com/podid/podid/internal/client"
 )
-
-// AnnotationVersion, on a DaemonSet's pods, is the version of the add-on that they are of.
-const AnnotationVersion = "podid.dev/addon-version"
 
 // Running is what is seen of an add-on.
 type Running struct {
@@ -33,7 +31,7 @@ func Addon(name string, r Running) client.ReportAddon {
 		return a
 	}
 	ds := r.DaemonSet
-	wanted := ds.Spec.Template.Annotations[AnnotationVersion]
+	wanted := ds.Spec.Template.Annotations[v1alpha1.AnnotationAddonVersion]
 	seen := ds.Status.ObservedGeneration >= ds.Generation
 	desired, done := ds.Status.DesiredNumberScheduled, ds.Status.UpdatedNumberScheduled
 	rolling := !seen || done < desired
@@ -63,7 +61,7 @@ func version(pods []corev1.Pod, wanted string, rolling bool) string {
 		return wanted
 	}
 	for i := range pods {
-		if v := pods[i].Annotations[AnnotationVersion]; v != "" && v != wanted {
+		if v := pods[i].Annotations[v1alpha1.AnnotationAddonVersion]; v != "" && v != wanted {
 			return v
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
+	"github.com/podid/podid/apis/podidentity/v1alpha1"
 	"github.com/podid/podid/internal/client"
 	"github.com/podid/podid/internal/kube/publish"
 )
@@ -47,12 +48,12 @@ func TestAddon(t *testing.T) {
 	const name, v1, v2 = "eks-pod-identity-agent", "v1", "v2"
 	ds := func(version string, observed int64, desired, updated, ready int32) *appsv1.DaemonSet {
 		d := &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Generation: 2}}
-		d.Spec.Template.Annotations = map[string]string{publish.AnnotationVersion: version}
+		d.Spec.Template.Annotations = map[string]string{v1alpha1.AnnotationAddonVersion: version}
 		d.Status = appsv1.DaemonSetStatus{ObservedGeneration: observed, DesiredNumberScheduled: desired, UpdatedNumberScheduled: updated, NumberReady: ready}
 		return d
 	}
 	pod := func(node, version string, ready bool, waiting string) corev1.Pod {
-		p := corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "agent-" + node, Annotations: map[string]string{publish.AnnotationVersion: version}}}
+		p := corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "agent-" + node, Annotations: map[string]string{v1alpha1.AnnotationAddonVersion: version}}}
 		p.Spec.NodeName = node
 		if ready {
 			p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}
@@ -75,31 +76,38 @@ func TestAddon(t *testing.T) {
 		{"all is well", publish.Running{DaemonSet: ds(v1, 2, 1, 1, 1), Pods: []corev1.Pod{pod("a", v1, true, "")}}, client.ReportAddon{Version: v1, Healthy: true}},
 		{"a cluster without nodes", publish.Running{DaemonSet: ds(v1, 2, 0, 0, 0)}, client.ReportAddon{Version: v1, Healthy: true}},
 		{
-			"starting", publish.Running{DaemonSet: ds(v1, 2, 2, 2, 1), Pods: []corev1.Pod{pod("b", v1, false, "ContainerCreating"), pod("a", v1, true, "")}},
+			"starting",
+			publish.Running{DaemonSet: ds(v1, 2, 2, 2, 1), Pods: []corev1.Pod{pod("b", v1, false, "ContainerCreating"), pod("a", v1, true, "")}},
 			client.ReportAddon{Version: v1, Message: "1 of 2 nodes are ready; b: not ready"},
 		},
 		{
-			"no image", publish.Running{DaemonSet: ds(v1, 2, 2, 2, 1), Pods: []corev1.Pod{pod("b", v1, false, "ImagePullBackOff"), pod("a", v1, true, "")}},
+			"no image",
+			publish.Running{DaemonSet: ds(v1, 2, 2, 2, 1), Pods: []corev1.Pod{pod("b", v1, false, "ImagePullBackOff"), pod("a", v1, true, "")}},
 			client.ReportAddon{Version: v1, Message: "b: ImagePullBackOff"},
 		},
 		{
-			"no room", publish.Running{DaemonSet: ds(v1, 2, 1, 1, 0), Pods: []corev1.Pod{unschedulable}},
+			"no room",
+			publish.Running{DaemonSet: ds(v1, 2, 1, 1, 0), Pods: []corev1.Pod{unschedulable}},
 			client.ReportAddon{Version: v1, Message: "pod agent-: Unschedulable"},
 		},
 		{
-			"a new version is rolled out", publish.Running{DaemonSet: ds(v2, 2, 2, 1, 1), Pods: []corev1.Pod{pod("a", v1, true, ""), pod("b", v2, false, "PodInitializing")}},
+			"a new version is rolled out",
+			publish.Running{DaemonSet: ds(v2, 2, 2, 1, 1), Pods: []corev1.Pod{pod("a", v1, true, ""), pod("b", v2, false, "PodInitializing")}},
 			client.ReportAddon{Version: v1, Healthy: true},
 		},
 		{
-			"a new version cannot start", publish.Running{DaemonSet: ds(v2, 2, 2, 1, 1), Pods: []corev1.Pod{pod("a", v1, true, ""), pod("b", v2, false, "CrashLoopBackOff")}},
+			"a new version cannot start",
+			publish.Running{DaemonSet: ds(v2, 2, 2, 1, 1), Pods: []corev1.Pod{pod("a", v1, true, ""), pod("b", v2, false, "CrashLoopBackOff")}},
 			client.ReportAddon{Version: v1, Message: "b: CrashLoopBackOff"},
 		},
 		{
-			"the new version cannot be applied", publish.Running{DaemonSet: ds(v1, 2, 1, 1, 1), Pods: []corev1.Pod{pod("a", v1, true, "")}, Problem: "no such value"},
+			"the new version cannot be applied",
+			publish.Running{DaemonSet: ds(v1, 2, 1, 1, 1), Pods: []corev1.Pod{pod("a", v1, true, "")}, Problem: "no such value"},
 			client.ReportAddon{Version: v1, Message: "no such value"},
 		},
 		{
-			"many", publish.Running{DaemonSet: ds(v1, 2, 7, 7, 0), Pods: []corev1.Pod{
+			"many",
+			publish.Running{DaemonSet: ds(v1, 2, 7, 7, 0), Pods: []corev1.Pod{
 				pod("a", v1, false, "X"), pod("b", v1, false, "X"), pod("c", v1, false, "X"), pod("d", v1, false, "X"), pod("e", v1, false, "X"), pod("f", v1, false, "X"), pod("g", v1, false, "X"),
 			}},
 			client.ReportAddon{Version: v1, Message: "a: X; b: X; c: X; d: X; e: X; and 2 more"},

@@ -25,6 +25,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
+	"github.com/podid/podid/apis/podidentity/v1alpha1"
 	"github.com/podid/podid/internal/client"
 )
 
@@ -80,7 +81,7 @@ func (a *Addon) setProblem(text string) {
 func (a *Addon) Setup(mgr manager.Manager) error {
 	only := reconcile.Request{NamespacedName: types.NamespacedName{Name: a.c.Name}}
 	its := handler.EnqueueRequestsFromMapFunc(func(_ context.Context, o kube.Object) []reconcile.Request {
-		if o.GetLabels()[LabelAddon] == a.c.Name || o.GetName() == a.c.Name {
+		if o.GetLabels()[v1alpha1.LabelAddon] == a.c.Name || o.GetName() == a.c.Name {
 			return []reconcile.Request{only}
 		}
 		return nil
@@ -181,7 +182,7 @@ func (a *Addon) remove(ctx context.Context, r Reference) error {
 		return nil
 	case err != nil:
 		return &applyError{r, err}
-	case o.GetLabels()[LabelAddon] != a.c.Name:
+	case o.GetLabels()[v1alpha1.LabelAddon] != a.c.Name:
 		return nil // somebody made it their own
 	}
 	uid := o.GetUID()
@@ -198,12 +199,12 @@ func stamp(o *unstructured.Unstructured, a client.WantedAddon) {
 	if labels == nil {
 		labels = map[string]string{}
 	}
-	labels[LabelAddon] = a.Name
+	labels[v1alpha1.LabelAddon] = a.Name
 	o.SetLabels(labels)
 	if o.GetKind() != "DaemonSet" {
 		return
 	}
-	for path, value := range map[string][2]string{"labels": {LabelAddon, a.Name}, "annotations": {AnnotationAddonVersion, a.Version}} {
+	for path, value := range map[string][2]string{"labels": {v1alpha1.LabelAddon, a.Name}, "annotations": {v1alpha1.AnnotationAddonVersion, a.Version}} {
 		m, _, _ := unstructured.NestedStringMap(o.Object, "spec", "template", "metadata", path)
 		if m == nil {
 			m = map[string]string{}

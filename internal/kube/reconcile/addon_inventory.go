@@ -11,6 +11,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/podid/podid/apis/podidentity/v1alpha1"
 )
 
 // inventoryName is the ConfigMap that lists, for each add-on, the objects that were applied. With it the operator finds what it made
@@ -50,7 +52,7 @@ func (a *Addon) inventory(ctx context.Context) ([]Reference, error) {
 	var list []Reference
 	if err := json.Unmarshal([]byte(m.Data[a.c.Name]), &list); err != nil {
 		return nil, fmt.Errorf("the ConfigMap %s/%s does not list the add-on's objects; delete it, and the objects with label %s=%s that nobody needs: %w",
-			a.c.Namespace, inventoryName, LabelAddon, a.c.Name, err)
+			a.c.Namespace, inventoryName, v1alpha1.LabelAddon, a.c.Name, err)
 	}
 	return list, nil
 }

@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	ctrl "sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/podid/podid/apis/podidentity/v1alpha1"
 	"github.com/podid/podid/internal/client"
 	"github.com/podid/podid/internal/kube/reconcile"
 )
@@ -130,7 +131,7 @@ func TestAddon_life(t *testing.T) {
 
 	var ds appsv1.DaemonSet
 	must(t, w.kube.Get(t.Context(), kube.ObjectKey{Namespace: "kube-system", Name: addonName}, &ds))
-	if ds.Labels[reconcile.LabelAddon] != addonName || ds.Labels["app"] != "x" || ds.Spec.Template.Labels[reconcile.LabelAddon] != addonName ||
+	if ds.Labels[v1alpha1.LabelAddon] != addonName || ds.Labels["app"] != "x" || ds.Spec.Template.Labels[v1alpha1.LabelAddon] != addonName ||
 		ds.Spec.Template.Annotations["podid.dev/addon-version"] != "v1" {
 		t.Errorf("the DaemonSet is marked %v, its pods %v", ds.Labels, ds.Spec.Template.ObjectMeta)
 	}

@@ -10,16 +10,9 @@ import (
 	"github.com/podid/podid/apis/podidentity/v1alpha1"
 )
 
-// LabelAddon, on every object of an add-on and on its pods, names the add-on. What does not have it is never deleted.
-const LabelAddon = v1alpha1.Group + "/addon"
-
-// AnnotationAddonVersion, on an add-on's pods, is the version that they are of.
-const AnnotationAddonVersion = v1alpha1.Group + "/addon-version"
-
 const (
 	labelName                = "app.kubernetes.io/name"
 	annotationSkipContainers = "eks.amazonaws.com/skip-containers" // spec: pod-identity.md 5.5
-
 )
 
 // How a container finds the credential endpoint, and the volume of a pod that proves itself to STS instead. spec: pod-identity.md 5.6
@@ -45,8 +38,8 @@ func TrimPod(in any) (any, error) {
 		Status: corev1.PodStatus{Phase: p.Status.Phase, Reason: p.Status.Reason},
 	}
 	out.OwnerReferences = p.OwnerReferences
-	out.Labels = only(p.Labels, v1alpha1.LabelSkip, v1alpha1.LabelPodIdentity, LabelAddon, labelName)
-	out.Annotations = only(p.Annotations, corev1.MirrorPodAnnotationKey, annotationSkipContainers, AnnotationAddonVersion)
+	out.Labels = only(p.Labels, v1alpha1.LabelSkip, v1alpha1.LabelPodIdentity, v1alpha1.LabelAddon, labelName)
+	out.Annotations = only(p.Annotations, corev1.MirrorPodAnnotationKey, annotationSkipContainers, v1alpha1.AnnotationAddonVersion)
 	for i := range p.Spec.Containers {
 		out.Spec.Containers[i].Name = p.Spec.Containers[i].Name
 		for _, e := range p.Spec.Containers[i].Env {
