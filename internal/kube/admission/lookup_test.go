@@ -46,15 +46,16 @@ func (r *reader) Get(ctx context.Context, key client.ObjectKey, into client.Obje
 	return nil
 }
 
-func meta(key, value string) metav1.PartialObjectMetadata {
-	m := map[string]string{key: value}
+// from is an object that says who knows it.
+func from(who string) metav1.PartialObjectMetadata {
+	m := map[string]string{"from": who}
 	return metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Annotations: m, Labels: m}}
 }
 
 func TestLookup_asksTheServerForWhatTheCacheHasNotSeen(t *testing.T) {
 	t.Parallel()
-	cached := &reader{objects: map[string]metav1.PartialObjectMetadata{"ServiceAccount n/old": meta("from", "cache"), "Namespace /n": meta("from", "cache")}}
-	direct := &reader{objects: map[string]metav1.PartialObjectMetadata{"ServiceAccount n/new": meta("from", "server"), "Namespace /new": meta("from", "server")}}
+	cached := &reader{objects: map[string]metav1.PartialObjectMetadata{"ServiceAccount n/old": from("cache"), "Namespace /n": from("cache")}}
+	direct := &reader{objects: map[string]metav1.PartialObjectMetadata{"ServiceAccount n/new": from("server"), "Namespace /new": from("server")}}
 	l := admission.NewLookup(cached, direct, time.Second)
 	for name, want := range map[string]string{"old": "cache", "new": "server"} {
 		if sa, err := l.ServiceAccount(t.Context(), "n", name); err != nil || sa == nil || sa.Annotations["from"] != want {
@@ -94,7 +95,7 @@ func TestLookup_saysWhatItCannotKnow(t *testing.T) {
 			t.Errorf("got %v after %v", err, time.Since(began))
 		}
 		began = time.Now()
-		server := &reader{objects: map[string]metav1.PartialObjectMetadata{"ServiceAccount n/s": meta("from", "server")}}
+		server := &reader{objects: map[string]metav1.PartialObjectMetadata{"ServiceAccount n/s": from("server")}}
 		filling := admission.NewLookup(&reader{hang: true}, server, 300*time.Millisecond)
 		if sa, err := filling.ServiceAccount(t.Context(), "n", "s"); err != nil || sa.Annotations["from"] != "server" || time.Since(began) != 150*time.Millisecond {
 			t.Errorf("a cache that is filling: %v, %v after %v", sa, err, time.Since(began))

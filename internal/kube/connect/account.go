@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -120,13 +121,13 @@ func (c *Connection) accountSteps(ctx context.Context, f *facts) (Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	operator, err := c.roleStep(ctx, role{
+	operator, err := c.roleStep(ctx, f.account, role{
 		name: c.operatorRole(), trust: c.webIdentityTrust(f, namespace, operatorName), policy: document(c.operatorStatements(f.account)...),
 	})
 	if err != nil {
 		return nil, err
 	}
-	agent, err := c.roleStep(ctx, role{
+	agent, err := c.roleStep(ctx, f.account, role{
 		name: c.agentRole(), trust: c.webIdentityTrust(f, agentNamespace, agentName),
 		policy: document(statement{"Effect": "Allow", "Action": "eks-auth:AssumeRoleForPodIdentity", "Resource": c.arn(f.account, "cluster", c.Cluster)}),
 	})
@@ -151,10 +152,8 @@ func (c *Connection) providerStep(ctx context.Context, f *facts) (Step, error) {
 	case err != nil:
 		return s, fmt.Errorf("ask for the OIDC provider: %w", err)
 	default:
-		for _, id := range out.ClientIDList {
-			if id == tokenAudience {
-				return s, nil
-			}
+		if slices.Contains(out.ClientIDList, tokenAudience) {
+			return s, nil
 		}
 		s.Action = Update
 		s.do = func(ctx context.Context) error {
@@ -186,55 +185,6 @@ func (c *Connection) webIdentityTrust(f *facts, namespace, account string) strin
 	})
 }
 
-// operatorStatements are what the operator may do: tell of this cluster and hear what is wanted of it, and keep the associations of its
-// objects, for roles that are the cluster's by their path. With the IAM resources also those roles and policies themselves.
-func (c *Connection) operatorStatements(account string) []statement {
-	home := c.arn(account, "cluster", c.Cluster)
-	path := "podid/" + c.Cluster + "/*"
-	list := []statement{
-		{
-			"Effect": "Allow", "Resource": home,
-			"Action": []string{
-				"podid:PutClusterReport", "podid:WatchCluster", "podid:ReportEndedPods",
-				"eks:CreatePodIdentityAssociation", "eks:ListPodIdentityAssociations",
-			},
-		},
-		{
-			"Effect": "Allow", "Resource": c.arn(account, "podidentityassociation", c.Cluster+"/*"),
-			"Action": []string{
-				"eks:DescribePodIdentityAssociation", "eks:UpdatePodIdentityAssociation", "eks:DeletePodIdentityAssociation",
-				"eks:TagResource", "eks:UntagResource", "eks:ListTagsForResource",
-			},
-		},
-		{
-			"Effect": "Allow", "Resource": roleARN(account, path), "Action": "iam:PassRole",
-			"Condition": map[string]any{"StringEquals": map[string]string{"iam:PassedToService": podsPrincipal}},
-		},
-		{"Effect": "Allow", "Resource": roleARN(account, path), "Action": "iam:GetRole"},
-	}
-	if !c.IAMResources {
-		return list
-	}
-	return append(list,
-		statement{
-			"Effect": "Allow", "Resource": roleARN(account, path),
-			"Action": []string{
-				"iam:CreateRole", "iam:UpdateRole", "iam:DeleteRole", "iam:UpdateAssumeRolePolicy", "iam:PutRolePermissionsBoundary",
-				"iam:DeleteRolePermissionsBoundary", "iam:TagRole", "iam:UntagRole", "iam:PutRolePolicy", "iam:GetRolePolicy", "iam:ListRolePolicies",
-				"iam:DeleteRolePolicy", "iam:AttachRolePolicy", "iam:DetachRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListInstanceProfilesForRole",
-			},
-		},
-		statement{
-			"Effect": "Allow", "Resource": "arn:aws:iam::" + account + ":policy/" + path,
-			"Action": []string{
-				"iam:CreatePolicy", "iam:GetPolicy", "iam:DeletePolicy", "iam:CreatePolicyVersion", "iam:GetPolicyVersion", "iam:ListPolicyVersions",
-				"iam:DeletePolicyVersion", "iam:SetDefaultPolicyVersion", "iam:TagPolicy", "iam:UntagPolicy",
-			},
-		},
-		statement{"Effect": "Allow", "Resource": "*", "Action": "iam:ListRoles"}, // one that is gone is told from one that may not be seen
-	)
-}
-
 // role is a role as it is to be.
 type role struct {
 	name, path    string
@@ -242,7 +192,7 @@ type role struct {
 }
 
 // roleStep makes a role, or puts one right.
-func (c *Connection) roleStep(ctx context.Context, r role) (Step, error) {
+func (c *Connection) roleStep(ctx context.Context, account string, r role) (Step, error) {
 	s := Step{Action: Unchanged, What: "role " + r.name}
 	found, err := c.iam.GetRole(ctx, &iam.GetRoleInput{RoleName: &r.name})
 	if is[*iamtypes.NoSuchEntityException](err) {
@@ -251,6 +201,9 @@ func (c *Connection) roleStep(ctx context.Context, r role) (Step, error) {
 	}
 	if err != nil {
 		return s, fmt.Errorf("ask for the role %s: %w", r.name, err)
+	}
+	if is := aws.ToString(found.Role.Arn); is != roleARN(account, r.name) { // names do not tell upper from lower case, and ignore the path
+		return s, fault.New(fault.Conflict, "role", "the name of the role %s is taken by %s, which is not this cluster's: choose another name for the cluster", r.name, is)
 	}
 	same := sameDocument(aws.ToString(found.Role.AssumeRolePolicyDocument), r.trust)
 	if same {

@@ -3,6 +3,8 @@ package connect
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	ekstypes "github.com/aws/aws-sdk-go-v2/service/eks/types"
@@ -51,7 +53,7 @@ func (c *Connection) Wait(ctx context.Context) error {
 	err := c.until(ctx, "the operator", func(ctx context.Context) (bool, string, error) {
 		d, err := c.operator(ctx)
 		if err != nil {
-			return false, err.Error(), nil // the API server may be away for a moment
+			return false, err.Error(), nil //nolint:nilerr // the API server may be away for a moment
 		}
 		if d == nil {
 			return false, "its Deployment is gone", nil
@@ -69,20 +71,20 @@ func (c *Connection) Wait(ctx context.Context) error {
 		a, err := c.addon(ctx)
 		switch {
 		case err != nil:
-			return false, err.Error(), nil // the control plane may be away for a moment
+			return false, err.Error(), nil //nolint:nilerr // the control plane may be away for a moment
 		case a == nil:
 			return false, "nobody asks for it any more", nil
 		}
 		if a.Status == ekstypes.AddonStatusActive {
 			return true, "", nil
 		}
-		reason := "it is " + string(a.Status)
+		reasons := []string{"it is " + string(a.Status)}
 		if a.Health != nil {
 			for _, i := range a.Health.Issues {
-				reason += "; " + aws.ToString(i.Message)
+				reasons = append(reasons, aws.ToString(i.Message))
 			}
 		}
-		return false, reason + c.podTroubles(ctx, agentNamespace, "app.kubernetes.io/name="+agentName), nil
+		return false, strings.Join(reasons, "; ") + c.podTroubles(ctx, agentNamespace, "app.kubernetes.io/name="+agentName), nil
 	})
 	if err != nil {
 		return err
@@ -97,16 +99,15 @@ func (c *Connection) podTroubles(ctx context.Context, namespace, selector string
 	if err != nil {
 		return ""
 	}
-	said, text := map[string]bool{}, ""
+	reasons := []string{""} // before the first there is a "; " too
 	for i := range pods.Items {
 		for _, t := range troubles(&pods.Items[i]) {
-			if !said[t] {
-				said[t] = true
-				text += "; " + t
+			if !slices.Contains(reasons, t) {
+				reasons = append(reasons, t)
 			}
 		}
 	}
-	return text
+	return strings.Join(reasons, "; ")
 }
 
 // troubles are the reasons for which a pod is not ready.

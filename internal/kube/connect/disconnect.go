@@ -41,6 +41,9 @@ func (c *Connection) PlanRemoval(ctx context.Context, r Removal) (Plan, error) {
 	if f.record, err = c.record(ctx); err != nil {
 		return nil, err
 	}
+	if err := c.checkRemoval(ctx, f); err != nil {
+		return nil, err
+	}
 	associations, err := c.associations(ctx, f)
 	if err != nil {
 		return nil, err
@@ -297,7 +300,7 @@ func (c *Connection) deleteStep(ctx context.Context, o *unstructured.Unstructure
 			case apierrors.IsNotFound(err):
 				return true, "", nil
 			case err != nil:
-				return false, err.Error(), nil
+				return false, err.Error(), nil //nolint:nilerr // the API server may be away for a moment
 			case len(left.GetFinalizers()) > 0:
 				return false, "it has the finalizers " + strings.Join(left.GetFinalizers(), ", "), nil
 			}
@@ -377,12 +380,15 @@ func (c *Connection) customSteps(ctx context.Context) (Plan, error) {
 func (c *Connection) accountRemoval(ctx context.Context, f *facts) (Plan, error) {
 	var p Plan
 	for _, name := range []string{c.operatorRole(), c.agentRole()} {
-		_, err := c.iam.GetRole(ctx, &iam.GetRoleInput{RoleName: &name})
+		found, err := c.iam.GetRole(ctx, &iam.GetRoleInput{RoleName: &name})
 		if is[*iamtypes.NoSuchEntityException](err) {
 			continue
 		}
 		if err != nil {
 			return nil, fmt.Errorf("ask for the role %s: %w", name, err)
+		}
+		if aws.ToString(found.Role.Arn) != roleARN(f.account, name) {
+			continue // it is another's: names of roles do not tell upper from lower case
 		}
 		p = append(p, Step{Action: Delete, What: "role " + name, do: func(ctx context.Context) error { return c.deleteRole(ctx, name) }})
 	}

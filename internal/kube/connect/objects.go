@@ -44,7 +44,9 @@ func (c *Connection) render(f *facts) ([]*unstructured.Unstructured, error) {
 
 // values are the chart's: those that follow from what is connected to what lie over those that a person chose.
 func (c *Connection) values(account string) map[string]any {
-	operator := map[string]any{"roleArn": roleARN(account, c.operatorRole()), "iamResources": c.IAMResources}
+	operator := map[string]any{
+		"roleArn": roleARN(account, c.operatorRole()), "iamResources": c.IAMResources, "iamPermissionsBoundary": c.IAMBoundary,
+	}
 	if strings.HasPrefix(c.kube.host, "https://") {
 		operator["clusterEndpoint"] = c.kube.host
 	}
@@ -163,7 +165,7 @@ func same(a, b *unstructured.Unstructured) bool {
 
 func bare(o *unstructured.Unstructured) map[string]any {
 	c := o.DeepCopy()
-	for _, member := range strings.Fields("managedFields resourceVersion generation creationTimestamp uid selfLink") {
+	for member := range strings.FieldsSeq("managedFields resourceVersion generation creationTimestamp uid selfLink") {
 		unstructured.RemoveNestedField(c.Object, "metadata", member)
 	}
 	unstructured.RemoveNestedField(c.Object, "status")

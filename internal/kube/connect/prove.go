@@ -165,7 +165,7 @@ func (p *proof) outcome(ctx context.Context) (string, error) {
 	err := p.c.until(ctx, "the test pod's end", func(ctx context.Context) (bool, string, error) {
 		pod, err := p.c.kube.typed.CoreV1().Pods(p.name).Get(ctx, p.name, metav1.GetOptions{})
 		if err != nil {
-			return false, err.Error(), nil
+			return false, err.Error(), nil //nolint:nilerr // the API server may be away for a moment
 		}
 		last = pod
 		return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed, "it is " + string(pod.Status.Phase), nil

@@ -33,11 +33,12 @@ func newPlane() *plane {
 	return &plane{wanted: client.Wanted{Revision: 1}, changed: make(chan struct{})}
 }
 
-func (p *plane) associate(namespace, serviceAccount string) {
+// associate gives a service account of namespace n an association.
+func (p *plane) associate(serviceAccount string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.wanted.Associations = append(p.wanted.Associations[:len(p.wanted.Associations):len(p.wanted.Associations)],
-		client.WantedAssociation{Namespace: namespace, ServiceAccount: serviceAccount})
+		client.WantedAssociation{Namespace: "n", ServiceAccount: serviceAccount})
 	p.wanted.Revision++
 	close(p.changed)
 	p.changed = make(chan struct{})
@@ -135,7 +136,7 @@ func TestFollower_showsTheNewestAnswer(t *testing.T) {
 			t.Error("changed, but nothing is new")
 		default:
 		}
-		p.associate("n", "s")
+		p.associate("s")
 		<-second
 		want := []client.WantedAssociation{{Namespace: "n", ServiceAccount: "s"}}
 		if diff := cmp.Diff(want, f.Wanted().Associations); diff != "" {
@@ -153,7 +154,7 @@ func TestFollower_isPaced(t *testing.T) {
 		p := newPlane()
 		run(t, p.follower())
 		for i := range 1000 {
-			p.associate("n", strconv.Itoa(i))
+			p.associate(strconv.Itoa(i))
 			time.Sleep(10 * time.Millisecond)
 		}
 		if n := p.polls.Load(); n < 90 || n > 102 {
@@ -166,12 +167,12 @@ func TestFollower_keepsWhatItKnowsWhileNobodyAnswers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlane()
-		p.associate("n", "s")
+		p.associate("s")
 		f := p.follower()
 		run(t, f)
 		<-f.Changed()
 		p.fail(fault.New(fault.Unavailable, "control plane", "podid does not answer"))
-		p.associate("n", "late")
+		p.associate("late")
 		before := p.polls.Load()
 		time.Sleep(10 * time.Minute)
 		if n := p.polls.Load() - before; n < 60 || n > 150 {
@@ -206,7 +207,7 @@ func TestAssociated_neverAnswersWithThePast(t *testing.T) {
 			early <- ok && err == nil
 		}()
 		time.Sleep(100 * time.Millisecond)
-		p.associate("n", "s")
+		p.associate("s")
 		const callers = 100
 		var after sync.WaitGroup
 		var found atomic.Int64
@@ -236,7 +237,7 @@ func TestAssociated_asksAboutManyAtOnce(t *testing.T) {
 		p := newPlane()
 		p.findTook = 250 * time.Millisecond
 		for i := range 200 {
-			p.associate("n", strconv.Itoa(i))
+			p.associate(strconv.Itoa(i))
 		}
 		f := p.follower()
 		began := time.Now()
@@ -298,7 +299,7 @@ func TestAssociated_believesThePollWhereTheQuestionFails(t *testing.T) {
 		}})
 		run(t, f)
 		time.Sleep(time.Second)
-		time.AfterFunc(500*time.Millisecond, func() { p.associate("n", "s") })
+		time.AfterFunc(500*time.Millisecond, func() { p.associate("s") })
 		if ok, err := f.Associated(t.Context(), "n", "s"); !ok || err != nil {
 			t.Errorf("got %v, %v", ok, err)
 		}

@@ -38,7 +38,7 @@ func (f *Follower) Associated(ctx context.Context, namespace, serviceAccount str
 	ctx, cancel := context.WithTimeout(ctx, answerWait)
 	defer cancel()
 	r := f.join(id)
-	err := ctx.Err()
+	var err error
 	select {
 	case <-r.done:
 		err = r.err

@@ -245,7 +245,7 @@ func TestChart_schemaSaysAllOfTheDefaults(t *testing.T) {
 	var schema map[string]any
 	read(t, "values.schema.json", func(text []byte) error { return json.Unmarshal(text, &schema) })
 	compare(t, "", schema, values)
-	for _, path := range strings.Fields("clusterName env.AWS_REGION agent.additionalArgs agent.command agent.probePort agent.livenessEndpoint " +
+	for path := range strings.FieldsSeq("clusterName env.AWS_REGION agent.additionalArgs agent.command agent.probePort agent.livenessEndpoint " +
 		"agent.readinessEndpoint init.create init.command init.additionalArgs metrics.enabled metrics.port metrics.path metrics.extraLabels " +
 		"metrics.serviceMonitor.enabled metrics.serviceMonitor.interval metrics.serviceMonitor.extraLabels image.containerRegistry image.tag " +
 		"image.pullPolicy image.override daemonsets.cloud.create affinity nameOverride fullnameOverride nodeSelector podAnnotations podLabels " +

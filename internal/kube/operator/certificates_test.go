@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"log/slog"
 	"testing"
@@ -285,7 +286,7 @@ func TestCertificates_writesThatFail(t *testing.T) {
 	issued := a.issued
 	for range 6 {
 		for _, kind := range []string{"registration", "secret"} {
-			a.fail[kind] = apierrors.NewConflict(corev1.Resource("secrets"), operator.SecretName, fmt.Errorf("another leader"))
+			a.fail[kind] = apierrors.NewConflict(corev1.Resource("secrets"), operator.SecretName, errors.New("another leader"))
 			_, _ = a.reconcile()
 			delete(a.fail, kind)
 			a.now = a.now.Add(time.Second)

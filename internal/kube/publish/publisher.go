@@ -94,7 +94,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 		err := p.round(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // told to end, it has
 		case err != nil:
 			p.reports.WithLabelValues(fault.Of(err).Kind.Error()).Inc()
 			p.c.Logger.WarnContext(ctx, "nothing is published", "error", err, "again_in", wait)

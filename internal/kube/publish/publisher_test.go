@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -194,11 +195,11 @@ func TestPublisher_neverTellsAnEmptySetAndGoesOn(t *testing.T) {
 		got := map[string]float64{}
 		for _, f := range families {
 			for _, m := range f.GetMetric() {
-				name := f.GetName()
+				name := []string{f.GetName()}
 				for _, l := range m.GetLabel() {
-					name += " " + l.GetValue()
+					name = append(name, l.GetValue())
 				}
-				got[name] = m.GetGauge().GetValue() + m.GetCounter().GetValue()
+				got[strings.Join(name, " ")] = m.GetGauge().GetValue() + m.GetCounter().GetValue()
 			}
 		}
 		if got["podid_publish_keys served"] != 1 || got["podid_publish_keys kept"] != 0 || got["podid_publish_reports_total ok"] != 1 ||

@@ -33,14 +33,14 @@ func ackSpec(more map[string]any) map[string]any {
 	return spec
 }
 
-func (w *objects) ackObject(namespace, name string) *unstructured.Unstructured {
+func (w *objects) ackObject(namespace string) *unstructured.Unstructured {
 	w.t.Helper()
-	return get(w, reconcile.EmptyACK().(*unstructured.Unstructured), namespace, name)
+	return get(w, reconcile.EmptyACK().(*unstructured.Unstructured), namespace, "till")
 }
 
 func TestACK_manifestIsAccepted(t *testing.T) {
 	t.Parallel()
-	w := newObjects(t, nil, ackObject("shop", "till", ackSpec(map[string]any{"tags": map[string]any{"team": "shop"}})))
+	w := newObjects(t, nil, ackObject("shop", ackSpec(map[string]any{"tags": map[string]any{"team": "shop"}})))
 	if err := w.look(w.ACK, "shop", "till"); err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestACK_manifestIsAccepted(t *testing.T) {
 	if a == nil || *a.RoleArn != reader || a.Tags["team"] != "shop" {
 		t.Fatalf("got %v", a)
 	}
-	o := w.ackObject("shop", "till")
+	o := w.ackObject("shop")
 	status := o.Object["status"].(map[string]any)
 	delete(status, "conditions")
 	want := map[string]any{
@@ -59,7 +59,7 @@ func TestACK_manifestIsAccepted(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	version := o.GetResourceVersion()
-	if err := w.look(w.ACK, "shop", "till"); err != nil || w.ackObject("shop", "till").GetResourceVersion() != version {
+	if err := w.look(w.ACK, "shop", "till"); err != nil || w.ackObject("shop").GetResourceVersion() != version {
 		t.Errorf("written again without need: %v", err)
 	}
 	a.RoleArn = aws.String(writer)
@@ -67,10 +67,10 @@ func TestACK_manifestIsAccepted(t *testing.T) {
 		t.Errorf("not repaired: %v", err)
 	}
 	wantConditions := map[string]string{"ACK.ResourceSynced": "True ", "ACK.Advisory": "True DriftRepaired"}
-	if diff := cmp.Diff(wantConditions, ackReasons(w.ackObject("shop", "till"))); diff != "" {
+	if diff := cmp.Diff(wantConditions, ackReasons(w.ackObject("shop"))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	w.delete(w.ackObject("shop", "till"))
+	w.delete(w.ackObject("shop"))
 	if err := w.look(w.ACK, "shop", "till"); err != nil || len(w.eks.associations) != 0 || !w.gone(reconcile.EmptyACK(), "shop", "till") {
 		t.Errorf("not deleted: %v", err)
 	}
@@ -128,7 +128,7 @@ func TestACK_whoMaySpeakForWhom(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			o := ackObject(test.namespace, "till", ackSpec(test.spec))
+			o := ackObject(test.namespace, ackSpec(test.spec))
 			o.SetAnnotations(test.annotations)
 			w := newObjects(t, func(c *reconcile.ResourcesConfig) { c.ACKNamespaces = []string{"platform"} }, o,
 				other("iam.services.k8s.aws/v1alpha1", "Role", "till", "status", map[string]any{"ackResourceMetadata": map[string]any{"arn": reader}}),
@@ -137,7 +137,7 @@ func TestACK_whoMaySpeakForWhom(t *testing.T) {
 			if err := w.look(w.ACK, test.namespace, "till"); err != nil {
 				t.Fatal(err)
 			}
-			got := ackReasons(w.ackObject(test.namespace, "till"))
+			got := ackReasons(w.ackObject(test.namespace))
 			if got["ACK.ReferencesResolved"] == "True " { // said wherever there is a reference
 				delete(got, "ACK.ReferencesResolved")
 			}
@@ -152,7 +152,7 @@ func TestACK_whoMaySpeakForWhom(t *testing.T) {
 			if !test.made {
 				theirs = w.eks.add("shop", "till", reader)
 			}
-			w.delete(w.ackObject(test.namespace, "till"))
+			w.delete(w.ackObject(test.namespace))
 			if !w.gone(reconcile.EmptyACK(), test.namespace, "till") {
 				if err := w.look(w.ACK, test.namespace, "till"); err != nil {
 					t.Fatal(err)
@@ -175,28 +175,28 @@ func other(version, kind, name, part string, content map[string]any) *unstructur
 
 func TestACK_olderObjectOfEitherKindWins(t *testing.T) {
 	t.Parallel()
-	w := newObjects(t, nil, association("till", "till", reader), ackObject("shop", "till", ackSpec(map[string]any{"roleARN": writer})))
+	w := newObjects(t, nil, association("till", "till", reader), ackObject("shop", ackSpec(map[string]any{"roleARN": writer})))
 	if err := w.look(w.ACK, "shop", "till"); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.look(w.Associations, "shop", "till"); err != nil {
 		t.Fatal(err)
 	}
-	if got := ackReasons(w.ackObject("shop", "till"))["ACK.Terminal"]; got != "True Shadowed" || *w.eks.of("shop", "till").RoleArn != reader {
+	if got := ackReasons(w.ackObject("shop"))["ACK.Terminal"]; got != "True Shadowed" || *w.eks.of("shop", "till").RoleArn != reader {
 		t.Errorf("got %q", got)
 	}
 }
 
 func TestACK_retained(t *testing.T) {
 	t.Parallel()
-	o := ackObject("shop", "till", ackSpec(nil))
+	o := ackObject("shop", ackSpec(nil))
 	o.SetAnnotations(map[string]string{"services.k8s.aws/deletion-policy": "retain", "services.k8s.aws/adoption-policy": "adopt-or-create"})
 	w := newObjects(t, nil, o)
 	old := w.eks.add("shop", "till", writer)
 	if err := w.look(w.ACK, "shop", "till"); err != nil || *old.RoleArn != reader {
 		t.Errorf("not taken over: %v", err)
 	}
-	w.delete(w.ackObject("shop", "till"))
+	w.delete(w.ackObject("shop"))
 	if err := w.look(w.ACK, "shop", "till"); err != nil || len(w.eks.associations) != 1 {
 		t.Errorf("not retained: %v", err)
 	}

@@ -51,7 +51,7 @@ func TestAssociation_whatOthersDoIsLookedAtAtOnce(t *testing.T) {
 		if err := w.look(w.Associations, "shop", "b"); err != nil {
 			t.Fatal(err)
 		}
-		id := w.association("shop", "b").Status.AssociationID
+		id := w.association("b").Status.AssociationID
 		queue := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[ctrl.Request]())
 		defer queue.ShutDown()
 		if err := w.Followed.Start(t.Context(), queue); err != nil {

@@ -28,7 +28,7 @@ func TestAssociation_isMadeAndKept(t *testing.T) {
 	if a == nil || *a.RoleArn != reader || *a.TargetRoleArn != o.Spec.TargetRoleARN || *a.Policy != o.Spec.Policy || !*a.DisableSessionTags || a.Tags["team"] != "shop" {
 		t.Fatalf("got %+v", a)
 	}
-	got := w.association("shop", "till")
+	got := w.association("till")
 	want := v1alpha1.PodIdentityAssociationStatus{
 		AssociationID: *a.AssociationId, AssociationARN: *a.AssociationArn, RoleARN: reader, ObservedGeneration: 1, NodesReady: 2, NodesTotal: 3,
 		LastSynced: got.Status.LastSynced, Conditions: got.Status.Conditions,
@@ -48,7 +48,7 @@ func TestAssociation_isMadeAndKept(t *testing.T) {
 	if err := w.look(w.Associations, "shop", "till"); err != nil {
 		t.Fatal(err)
 	}
-	if again := w.association("shop", "till"); again.ResourceVersion != got.ResourceVersion || !slices.Equal(w.eks.calls, []string{"Describe"}) {
+	if again := w.association("till"); again.ResourceVersion != got.ResourceVersion || !slices.Equal(w.eks.calls, []string{"Describe"}) {
 		t.Errorf("version %s then %s, calls %v", got.ResourceVersion, again.ResourceVersion, w.eks.calls)
 	}
 
@@ -96,7 +96,7 @@ func TestAssociation_driftIsToldAndRepaired(t *testing.T) {
 				if err := w.look(w.Associations, "shop", "till"); err == nil {
 					t.Error("a failure of ours is not tried again")
 				}
-				got := w.association("shop", "till").Status
+				got := w.association("till").Status
 				if d := drift(got.Conditions); d != "True "+test.drift || reason(got.Conditions) != v1alpha1.ReasonUnavailable {
 					t.Errorf("got %q, %s", d, reason(got.Conditions))
 				}
@@ -110,7 +110,7 @@ func TestAssociation_driftIsToldAndRepaired(t *testing.T) {
 			if *a.RoleArn != reader || *a.DisableSessionTags || aws.ToString(a.Policy) != "" || !cmp.Equal(a.Tags, o.Spec.Tags) {
 				t.Errorf("not repaired: %+v", a)
 			}
-			got := w.association("shop", "till").Status
+			got := w.association("till").Status
 			want := "False "
 			if test.drift != "" {
 				want += "changed back: " + test.drift
@@ -132,13 +132,13 @@ func TestAssociation_aNewSpecIsNoDrift(t *testing.T) {
 	if err := w.look(w.Associations, "shop", "till"); err != nil {
 		t.Fatal(err)
 	}
-	o := w.association("shop", "till")
+	o := w.association("till")
 	o.Spec.RoleARN = writer
 	w.update(o)
 	if err := w.look(w.Associations, "shop", "till"); err != nil {
 		t.Fatal(err)
 	}
-	got := w.association("shop", "till").Status
+	got := w.association("till").Status
 	if *w.eks.of("shop", "till").RoleArn != writer || got.RoleARN != writer || drift(got.Conditions) != "False " {
 		t.Errorf("got %+v", got)
 	}
@@ -165,7 +165,7 @@ func TestAssociation_thatExists(t *testing.T) {
 			if err := w.look(w.Associations, "shop", "till"); err != nil {
 				t.Fatal(err)
 			}
-			got := w.association("shop", "till")
+			got := w.association("till")
 			if r := reason(got.Status.Conditions); r != test.want {
 				t.Errorf("got %s", r)
 			}
@@ -196,10 +196,10 @@ func TestAssociation_olderObjectWins(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if r := reason(w.association("shop", "a-second").Status.Conditions); r != v1alpha1.ReasonShadowed || *w.eks.of("shop", "till").RoleArn != reader {
+	if r := reason(w.association("a-second").Status.Conditions); r != v1alpha1.ReasonShadowed || *w.eks.of("shop", "till").RoleArn != reader {
 		t.Errorf("got %s", r)
 	}
-	loser := w.association("shop", "a-second")
+	loser := w.association("a-second")
 	w.delete(loser)
 	if err := w.look(w.Associations, "shop", "a-second"); err != nil || w.eks.of("shop", "till") == nil || !w.gone(loser, "shop", "a-second") {
 		t.Errorf("the loser took the association with it: %v", err)
@@ -237,7 +237,7 @@ func TestAssociation_refusals(t *testing.T) {
 			if err := w.look(w.Associations, "shop", "till"); (err != nil) != test.ours {
 				t.Errorf("got %v", err)
 			}
-			if r := reason(w.association("shop", "till").Status.Conditions); r != test.want {
+			if r := reason(w.association("till").Status.Conditions); r != test.want {
 				t.Errorf("got %s, want %s", r, test.want)
 			}
 		})
@@ -249,17 +249,17 @@ func TestAssociation_statusIsNoProof(t *testing.T) {
 	o := association("till", "till", reader)
 	w := newObjects(t, nil, o)
 	foreign := w.eks.add("bank", "vault", reader)
-	o = w.association("shop", "till")
+	o = w.association("till")
 	o.Finalizers = []string{"podid.dev/association"}
 	w.update(o)
 	o.Status.AssociationID = *foreign.AssociationId
 	if err := w.kube.Status().Update(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.look(w.Associations, "shop", "till"); err != nil || reason(w.association("shop", "till").Status.Conditions) != v1alpha1.ReasonInvalid {
-		t.Errorf("got %v, %s", err, reason(w.association("shop", "till").Status.Conditions))
+	if err := w.look(w.Associations, "shop", "till"); err != nil || reason(w.association("till").Status.Conditions) != v1alpha1.ReasonInvalid {
+		t.Errorf("got %v, %s", err, reason(w.association("till").Status.Conditions))
 	}
-	w.delete(w.association("shop", "till"))
+	w.delete(w.association("till"))
 	if err := w.look(w.Associations, "shop", "till"); err != nil || w.eks.of("bank", "vault") == nil || !w.gone(o, "shop", "till") {
 		t.Errorf("another namespace's association is gone: %v", err)
 	}
@@ -300,18 +300,18 @@ func TestAssociation_deletion(t *testing.T) {
 			if err := w.look(w.Associations, "shop", "till"); err != nil {
 				t.Fatal(err)
 			}
-			o := w.association("shop", "till")
+			o := w.association("till")
 			if test.prepare != nil {
 				test.prepare(w, o)
 			}
-			w.delete(w.association("shop", "till"))
+			w.delete(w.association("till"))
 			if err := w.look(w.Associations, "shop", "till"); err != nil {
 				t.Fatal(err)
 			}
 			if len(w.eks.associations) != test.left || w.gone(o, "shop", "till") == test.stays {
 				t.Errorf("left %v", w.eks.associations)
 			}
-			if test.stays && reason(w.association("shop", "till").Status.Conditions) != v1alpha1.ReasonDenied {
+			if test.stays && reason(w.association("till").Status.Conditions) != v1alpha1.ReasonDenied {
 				t.Error("the reason is not told")
 			}
 		})
@@ -324,7 +324,7 @@ func TestAssociation_lostAnswerIsNotMadeTwice(t *testing.T) {
 	if err := w.look(w.Associations, "shop", "till"); err != nil {
 		t.Fatal(err)
 	}
-	o := w.association("shop", "till")
+	o := w.association("till")
 	o.Status = v1alpha1.PodIdentityAssociationStatus{}
 	if err := w.kube.Status().Update(t.Context(), o); err != nil {
 		t.Fatal(err)
@@ -337,8 +337,8 @@ func TestAssociation_lostAnswerIsNotMadeTwice(t *testing.T) {
 	w.eks.add("shop", "till", writer)
 	_ = w.look(w.Associations, "shop", "till")
 	clear(w.eks.associations)
-	if err := w.look(w.Associations, "shop", "till"); err != nil || reason(w.association("shop", "till").Status.Conditions) != v1alpha1.ReasonSynced {
-		t.Errorf("got %v, %s", err, reason(w.association("shop", "till").Status.Conditions))
+	if err := w.look(w.Associations, "shop", "till"); err != nil || reason(w.association("till").Status.Conditions) != v1alpha1.ReasonSynced {
+		t.Errorf("got %v, %s", err, reason(w.association("till").Status.Conditions))
 	}
 }
 
@@ -347,8 +347,8 @@ func TestAssociation_ofARole(t *testing.T) {
 	o := association("till", "till", "")
 	o.Spec.RoleRef = &v1alpha1.LocalReference{Name: "till"}
 	w := newObjects(t, func(c *reconcile.ResourcesConfig) { c.Boundary = "" }, o)
-	if err := w.look(w.Associations, "shop", "till"); err != nil || reason(w.association("shop", "till").Status.Conditions) != v1alpha1.ReasonRoleNotReady {
-		t.Errorf("no role: %v, %s", err, reason(w.association("shop", "till").Status.Conditions))
+	if err := w.look(w.Associations, "shop", "till"); err != nil || reason(w.association("till").Status.Conditions) != v1alpha1.ReasonRoleNotReady {
+		t.Errorf("no role: %v, %s", err, reason(w.association("till").Status.Conditions))
 	}
 	role := &v1alpha1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "till", UID: "r", Generation: 1}}
 	if err := w.kube.Create(t.Context(), role); err != nil {

@@ -149,7 +149,7 @@ func (e *Ended) Run(ctx context.Context) error {
 		}
 		if err := e.tell(ctx, batch); err != nil {
 			if ctx.Err() != nil {
-				return nil
+				return nil //nolint:nilerr // told to end, it has
 			}
 			e.c.Logger.WarnContext(ctx, "ended pods cannot be reported", "pods", len(batch), "error", err, "again_in", wait)
 			if !sleep(ctx, wait) {

@@ -28,29 +28,27 @@ func (*starter) NeedLeaderElection() bool { return true }
 // Start waits for podid's own kinds first, which ACK's are compared with.
 func (s *starter) Start(ctx context.Context) error {
 	own := v1alpha1.GroupVersion
-	s.until(ctx, own.WithKind("PodIdentityAssociation"), own.WithKind("Role"), own.WithKind("Policy"))
-	if ctx.Err() != nil {
+	if !s.until(ctx, own.WithKind("PodIdentityAssociation"), own.WithKind("Role"), own.WithKind("Policy")) {
 		return nil
 	}
 	err := errors.Join(s.r.setupAssociations(ctx, s.mgr), s.r.setupRoles(s.mgr), s.r.setupPolicies(s.mgr))
 	if err != nil {
 		return err
 	}
-	s.until(ctx, ackAssociation)
-	if ctx.Err() != nil {
+	if !s.until(ctx, ackAssociation) {
 		return nil
 	}
 	return s.r.setupACK(ctx, s.mgr)
 }
 
-// until returns once the cluster has all kinds, or ctx ends.
-func (s *starter) until(ctx context.Context, kinds ...schema.GroupVersionKind) {
+// until returns true once the cluster has all kinds, false if ctx ends before.
+func (s *starter) until(ctx context.Context, kinds ...schema.GroupVersionKind) bool {
 	tick := time.NewTicker(min(kindsLook, s.r.Resync))
 	defer tick.Stop()
 	for told := false; ; told = true {
 		err := s.missing(kinds)
 		if err == nil {
-			return
+			return true
 		}
 		switch {
 		case !meta.IsNoMatchError(err):
@@ -60,7 +58,7 @@ func (s *starter) until(ctx context.Context, kinds ...schema.GroupVersionKind) {
 		}
 		select {
 		case <-ctx.Done():
-			return
+			return false
 		case <-tick.C:
 		}
 	}

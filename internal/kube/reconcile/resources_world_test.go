@@ -98,9 +98,9 @@ func (w *objects) gone(o kube.Object, namespace, name string) bool {
 	return kube.IgnoreNotFound(err) == nil && err != nil
 }
 
-func (w *objects) association(namespace, name string) *v1alpha1.PodIdentityAssociation {
+func (w *objects) association(name string) *v1alpha1.PodIdentityAssociation {
 	w.t.Helper()
-	return get(w, &v1alpha1.PodIdentityAssociation{}, namespace, name)
+	return get(w, &v1alpha1.PodIdentityAssociation{}, "shop", name)
 }
 
 func (w *objects) update(o kube.Object) {
@@ -163,10 +163,10 @@ func association(name, account, role string) *v1alpha1.PodIdentityAssociation {
 	}
 }
 
-func ackObject(namespace, name string, spec map[string]any) *unstructured.Unstructured {
+func ackObject(namespace string, spec map[string]any) *unstructured.Unstructured {
 	o := reconcile.EmptyACK().(*unstructured.Unstructured)
 	o.SetNamespace(namespace)
-	o.SetName(name)
+	o.SetName("till")
 	o.Object["spec"] = spec
 	return o
 }

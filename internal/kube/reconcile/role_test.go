@@ -16,8 +16,8 @@ import (
 	"github.com/podid/podid/internal/kube/reconcile"
 )
 
-func roleObject(name string, f func(*v1alpha1.RoleSpec)) *v1alpha1.Role {
-	o := &v1alpha1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}}
+func roleObject(f func(*v1alpha1.RoleSpec)) *v1alpha1.Role {
+	o := &v1alpha1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "till"}}
 	if f != nil {
 		f(&o.Spec)
 	}
@@ -58,7 +58,7 @@ func full(s *v1alpha1.RoleSpec) {
 
 func TestRole_isMadeKeptAndDeleted(t *testing.T) {
 	t.Parallel()
-	w := newObjects(t, nil, roleObject("till", full))
+	w := newObjects(t, nil, roleObject(full))
 	if err := w.look(w.Roles, "shop", "till"); err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func TestRole_isMadeKeptAndDeleted(t *testing.T) {
 
 func TestRole_goneBeforeItsObject(t *testing.T) {
 	t.Parallel()
-	w := newObjects(t, nil, roleObject("till", nil))
+	w := newObjects(t, nil, roleObject(nil))
 	if err := w.look(w.Roles, "shop", "till"); err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +155,7 @@ func TestRole_refusals(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			w := newObjects(t, test.config, roleObject("till", test.spec))
+			w := newObjects(t, test.config, roleObject(test.spec))
 			if test.prepare != nil {
 				test.prepare(w)
 			}
@@ -180,7 +180,7 @@ func TestRole_refusals(t *testing.T) {
 
 func TestRole_imposedBoundary(t *testing.T) {
 	t.Parallel()
-	w := newObjects(t, func(c *reconcile.ResourcesConfig) { c.Boundary = ceiling }, roleObject("till", func(s *v1alpha1.RoleSpec) { s.Name = "till" }))
+	w := newObjects(t, func(c *reconcile.ResourcesConfig) { c.Boundary = ceiling }, roleObject(func(s *v1alpha1.RoleSpec) { s.Name = "till" }))
 	if err := w.look(w.Roles, "shop", "till"); err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +247,7 @@ func TestPolicy_versions(t *testing.T) {
 
 func TestPolicy_ofARole(t *testing.T) {
 	t.Parallel()
-	w := newObjects(t, nil, policyObject("read", allowGet), roleObject("till", func(s *v1alpha1.RoleSpec) {
+	w := newObjects(t, nil, policyObject("read", allowGet), roleObject(func(s *v1alpha1.RoleSpec) {
 		s.Name, s.PolicyRefs, s.PolicyARNs = "till", []v1alpha1.LocalReference{{Name: "read"}}, []string{shared, readARN}
 	}))
 	if err := w.look(w.Policies, "shop", "read"); err != nil {
