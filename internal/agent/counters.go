@@ -149,12 +149,13 @@ func (p *page) family(name, kind, help string) {
 
 // sample writes one line of the family; labels are names and values in turn.
 func (p *page) sample(n int64, labels ...string) {
-	text := ""
+	var pairs []string
 	for i := 0; i+1 < len(labels); i += 2 {
-		text += fmt.Sprintf(",%s=%q", labels[i], labels[i+1])
+		pairs = append(pairs, fmt.Sprintf("%s=%q", labels[i], labels[i+1]))
 	}
-	if text != "" {
-		text = "{" + text[1:] + "}"
+	text := ""
+	if len(pairs) > 0 {
+		text = "{" + strings.Join(pairs, ",") + "}"
 	}
 	p.printf("%s%s %d\n", p.name, text, n)
 }

@@ -41,8 +41,12 @@ func TestObservedNodegroups(t *testing.T) {
 	p := report()
 	step(p, "made CREATING")
 	p.Nodes = []cluster.ReportedNode{
-		{Name: "1", Ready: true, Nodegroup: "pool"}, {Name: "2", Nodegroup: "pool"}, {Name: "3", Nodegroup: "a.b"}, {Name: "4", Ready: true},
-		{Name: "5", Ready: true, Nodegroup: "no name"}, {Name: "6", Ready: true, Nodegroup: strings.Repeat("n", 64)},
+		{Name: "1", Ready: true, Nodegroup: "pool"},
+		{Name: "2", Nodegroup: "pool"},
+		{Name: "3", Nodegroup: "a.b"},
+		{Name: "4", Ready: true},
+		{Name: "5", Ready: true, Nodegroup: "no name"},
+		{Name: "6", Ready: true, Nodegroup: strings.Repeat("n", 64)},
 	}
 	step(p, "a.b DEGRADED", "made CREATING", "pool ACTIVE")
 	seen, err := r.Nodegroup(account, "c", "pool")

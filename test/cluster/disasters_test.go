@@ -147,7 +147,7 @@ func (w *world) label(t testing.TB, namespace, key, value string) {
 // restartPlane kills the control plane, and starts it again.
 func (w *world) restartPlane(t *testing.T) {
 	t.Helper()
-	w.plane.Kill()
+	must(t, w.plane.Kill())
 	w.startPlane(t)
 }
 

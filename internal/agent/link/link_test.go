@@ -275,7 +275,9 @@ func pod(node *os.File, plugged chan error, said chan<- string) {
 	if err != nil {
 		return
 	}
-	<-plugged
+	if err := <-plugged; err != nil {
+		return
+	}
 	eth, err := netlink.LinkByName("eth0")
 	if err != nil {
 		said <- err.Error()

@@ -33,7 +33,8 @@ func TestRealNodes(t *testing.T) {
 	}
 	w.report(t, cluster.Report{Nodes: []cluster.ReportedNode{
 		{Name: "1", Ready: true, Nodegroup: "made", Version: "v1.36.2"},
-		{Name: "2", Ready: true, Nodegroup: "pool", Version: "v1.36.2"}, {Name: "3", Nodegroup: "pool", Version: "v1.9.1+k3s1", Zone: "a"},
+		{Name: "2", Ready: true, Nodegroup: "pool", Version: "v1.36.2"},
+		{Name: "3", Nodegroup: "pool", Version: "v1.9.1+k3s1", Zone: "a"},
 		{Name: "4", Nodegroup: "pool", Version: "unknown"},
 	}})
 	list, err := w.admin.ListNodegroups(ctx, &sdk.ListNodegroupsInput{ClusterName: name})

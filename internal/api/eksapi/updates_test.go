@@ -46,7 +46,8 @@ func TestUpdateAddon(t *testing.T) {
 	must(t, err)
 	u := out.Update
 	want := []types.UpdateParam{
-		{Type: types.UpdateParamTypeAddonVersion, Value: made.Addon.AddonVersion}, {Type: types.UpdateParamTypeResolveConflicts, Value: aws.String("OVERWRITE")},
+		{Type: types.UpdateParamTypeAddonVersion, Value: made.Addon.AddonVersion},
+		{Type: types.UpdateParamTypeResolveConflicts, Value: aws.String("OVERWRITE")},
 		{Type: types.UpdateParamTypeConfigurationValues, Value: in.ConfigurationValues},
 	}
 	if diff := cmp.Diff(want, u.Params, cmpopts.IgnoreUnexported(types.UpdateParam{})); diff != "" || u.Type != types.UpdateTypeAddonUpdate ||
