@@ -69,6 +69,7 @@ type connectFlags struct {
 
 	endpoint, caFile                        string
 	registry, operatorImage, agentImage     string
+	boundary                                string
 	set, valueFiles                         []string
 	dryRun, yes, noTest, iamRoles, replaces bool
 }
@@ -95,6 +96,8 @@ func (f *clusterFlags) connectCommand(p *Process) *cobra.Command {
 	c.Flags().StringArrayVar(&o.set, "set", nil, "a value of the chart, for example operator.replicas=3; repeatable")
 	c.Flags().StringArrayVar(&o.valueFiles, "values", nil, "YAML file with values of the chart; repeatable")
 	c.Flags().BoolVar(&o.iamRoles, "iam-resources", false, "let Role and Policy objects of the cluster make IAM roles and policies below /podid/NAME/")
+	c.Flags().StringVar(&o.boundary, "iam-permissions-boundary", "",
+		"ARN of a managed policy that none of the roles made of objects exceeds; required with --iam-resources")
 	c.Flags().BoolVar(&o.replaces, "replace", false, "the cluster takes the place of another one of this name")
 	c.Flags().BoolVar(&o.dryRun, "dry-run", false, "only show what would be done")
 	c.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask")
@@ -112,6 +115,7 @@ func (o *connectFlags) connect(ctx context.Context, p *Process, name string) err
 		return err
 	}
 	config.OperatorImage, config.AgentImage, config.IAMResources, config.Replace = o.operatorImage, o.agentImage, o.iamRoles, o.replaces
+	config.IAMBoundary = o.boundary
 	if config.Endpoint = o.endpoint; config.Endpoint == "" {
 		config.Endpoint = admin.endpoint
 	}

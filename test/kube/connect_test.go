@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -28,10 +30,13 @@ func TestConnect(t *testing.T) {
 	check(t, err)
 	ctx := t.Context()
 	var out bytes.Buffer
+	limit, err := iam.NewFromConfig(w.admin).CreatePolicy(ctx, &iam.CreatePolicyInput{PolicyName: aws.String("limit"), PolicyDocument: aws.String(
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}`)})
+	check(t, err)
 	open := func() *connect.Connection {
 		c, err := connect.New(connect.Config{
 			Cluster: clusterName, Kubeconfigs: []string{w.lab.Kubeconfig}, AWS: w.admin, Endpoint: "https://podid.example.com", CABundle: string(ca),
-			OperatorImage: "registry.example.com/operator:1", AgentImage: "registry.example.com/agent:1", IAMResources: true,
+			OperatorImage: "registry.example.com/operator:1", AgentImage: "registry.example.com/agent:1", IAMResources: true, IAMBoundary: *limit.Policy.Arn,
 			Values:   map[string]any{"networkPolicy": map[string]any{"create": true, "namespaces": []any{"default"}}, "agent": map[string]any{"create": true}},
 			Patience: 10 * time.Second, Out: &out, Now: time.Now,
 		})

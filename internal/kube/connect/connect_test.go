@@ -118,7 +118,7 @@ func refused(t *testing.T, err error, kind fault.Kind, want string) {
 }
 
 func actions(p connect.Plan) map[connect.Action]int {
-	n := map[connect.Action]int{}
+	n := make(map[connect.Action]int)
 	for _, s := range p {
 		n[s.Action]++
 	}
@@ -197,6 +197,9 @@ func TestConnect(t *testing.T) {
 		}
 	})
 	t.Run("others with the name or the issuer are refused", func(t *testing.T) { w.others(t) })
+	t.Run("a Kubernetes that belongs to another is left to it", func(t *testing.T) { w.strangers(t) })
+	t.Run("a role that has the name by chance is left alone", func(t *testing.T) { w.namesakes(t) })
+	t.Run("roles of objects have a boundary", func(t *testing.T) { w.boundary(t, k) })
 	t.Run("disconnect", func(t *testing.T) { w.disconnects(t, k) })
 }
 

@@ -64,6 +64,7 @@ type Config struct {
 	Values        map[string]any // further values of the chart
 
 	IAMResources bool          // Role and Policy objects of the cluster become IAM's
+	IAMBoundary  string        // ARN of the managed policy that none of these roles exceeds; required with IAMResources
 	Replace      bool          // the name may have belonged to another cluster
 	Patience     time.Duration // for each thing that is waited for; 0: 3 minutes
 

@@ -40,6 +40,9 @@ func (c *Connection) look(ctx context.Context) (*facts, error) {
 	if err := c.caller(ctx, f); err != nil {
 		return nil, err
 	}
+	if err := c.checkBoundary(ctx, f.account); err != nil {
+		return nil, err
+	}
 	var err error
 	if f.kube, err = c.kube.identity(ctx); err != nil {
 		return nil, err
@@ -100,13 +103,50 @@ func available(d *appsv1.Deployment) bool {
 	})
 }
 
-// sameCluster refuses to take a name that another Kubernetes has, which would lose its identity to this one.
+// ownRole is the role that an operator signs in to, which says whose it is; empty: it does not say.
+func ownRole(operator *appsv1.Deployment) string {
+	for _, container := range operator.Spec.Template.Spec.Containers {
+		if container.Name != operatorName {
+			continue
+		}
+		for _, e := range container.Env {
+			if e.Name == "AWS_ROLE_ARN" {
+				return e.Value
+			}
+		}
+	}
+	return ""
+}
+
+// sameOperator refuses a Kubernetes whose operator works for another cluster or another account: the kubeconfig is the wrong one, or the
+// profile is.
+func (c *Connection) sameOperator(f *facts, operator *appsv1.Deployment, how string) error {
+	if is, own := ownRole(operator), roleARN(f.account, c.operatorRole()); is != own {
+		return fault.New(fault.Conflict, "operator", "the Kubernetes at %s has an operator whose role is %s; that of the cluster %s is %s: %s",
+			c.kube.host, or(is, "not told"), c.Cluster, own, how)
+	}
+	return nil
+}
+
+// sameCluster refuses to take a name that another Kubernetes has, which would lose its identity to this one, and a Kubernetes that works
+// for another name, which would lose its operator. An operator that is this cluster's proves that it is the same Kubernetes, also where
+// its issuer has changed.
 func (c *Connection) sameCluster(f *facts, operator *appsv1.Deployment) error {
-	here := operator != nil && slices.ContainsFunc(operator.Spec.Template.Spec.Containers[0].Args, func(a string) bool { return a == "--cluster-name="+c.Cluster })
-	if c.Replace || here || issuerOf(f.record) == "" {
+	if c.Replace {
 		return nil
 	}
-	const how = "disconnect that one first, choose another name, or say --replace if this cluster takes its place"
+	if operator != nil {
+		return c.sameOperator(f, operator, "choose the kubeconfig and the profile that belong together, disconnect that one first, or say --replace if "+
+			"this cluster takes its place")
+	}
+	if issuerOf(f.record) == "" {
+		return nil
+	}
+	return c.sameKubernetes(f, "disconnect that one first, choose another name, or say --replace if this cluster takes its place")
+}
+
+// sameKubernetes refuses a Kubernetes that is not the one that reported.
+func (c *Connection) sameKubernetes(f *facts, how string) error {
 	if was := issuerOf(f.record); was != f.kube.issuer {
 		return fault.New(fault.Conflict, "cluster", "the name %s has a cluster whose issuer is %s; the issuer of this one is %s: %s", c.Cluster, was, f.kube.issuer, how)
 	}
@@ -114,6 +154,28 @@ func (c *Connection) sameCluster(f *facts, operator *appsv1.Deployment) error {
 		return fault.New(fault.Conflict, "cluster", "the name %s has a cluster with another certificate authority than this one: %s", c.Cluster, how)
 	}
 	return nil
+}
+
+// checkRemoval refuses to take from a Kubernetes what another cluster needs.
+func (c *Connection) checkRemoval(ctx context.Context, f *facts) error {
+	if c.kube == nil {
+		return nil
+	}
+	const how = "choose the kubeconfig of that one, or say --kubernetes-is-gone if there is none any more"
+	operator, err := c.operator(ctx)
+	if err != nil {
+		return err
+	}
+	if operator != nil {
+		return c.sameOperator(f, operator, how)
+	}
+	if issuerOf(f.record) == "" {
+		return nil
+	}
+	if f.kube, err = c.kube.identity(ctx); err != nil {
+		return err
+	}
+	return c.sameKubernetes(f, how)
 }
 
 func samePEM(a, b string) bool {

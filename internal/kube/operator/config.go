@@ -57,8 +57,8 @@ type Config struct {
 
 	PodCAFile string // PEM, comes into every namespace for pods to trust; empty: not
 
-	IAMResources           bool // roles and policies from objects
-	IAMPermissionsBoundary string
+	IAMResources           bool   // roles and policies from objects
+	IAMPermissionsBoundary string // of these roles; required with IAMResources
 	ACKNamespaces          []string
 
 	Now    func() time.Time // nil: time.Now
@@ -105,6 +105,9 @@ func (c *Config) check() error {
 	}
 	if c.Kubernetes == nil {
 		errs = append(errs, errors.New("there is no cluster: give --kubeconfig, or run in a pod"))
+	}
+	if c.IAMResources && c.IAMPermissionsBoundary == "" { // or whoever creates a Role object may do anything in the account
+		errs = append(errs, errors.New("--iam-permissions-boundary is needed with --iam-resources"))
 	}
 	if c.LookupGrace <= 0 {
 		errs = append(errs, errors.New("--service-account-lookup-grace-period must be more than 0"))
