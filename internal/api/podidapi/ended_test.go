@@ -47,3 +47,28 @@ func TestReportEndedPodsPermission(t *testing.T) {
 	is(t, operator.ReportEndedPods(ctx, "d", []string{"uid-1"}), fault.Denied,
 		"podid:ReportEndedPods on resource: arn:aws:eks:us-west-2:111122223333:cluster/d")
 }
+
+// TestReplaceIssuerPermission holds that whoever reports of a cluster cannot become another issuer, whose tokens others trust: that of
+// another cluster of the account, or of one that was.
+func TestReplaceIssuerPermission(t *testing.T) {
+	t.Parallel()
+	w, ctx := newWorld(t), t.Context()
+	_, err := w.iam.CreateUser(ctx, iam.User{Account: account, Name: "operator", Inline: map[string]*policy.Source{"p": policy.NewSource(
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"podid:PutClusterReport","Resource":"arn:aws:eks:us-west-2:111122223333:cluster/c"}]}`)}})
+	must(t, err)
+	key, err := w.iam.CreateAccessKey(ctx, account, "operator")
+	must(t, err)
+	operator := w.client(key.ID, key.Secret)
+	first, other := report(t), report(t)
+	other.Issuer = "https://other.example.com"
+	must(t, operator.PutClusterReport(ctx, "c", first))
+	other.JWKS = first.JWKS
+	is(t, operator.PutClusterReport(ctx, "c", other), fault.Denied,
+		"podid:ReplaceClusterIssuer on resource: arn:aws:eks:us-west-2:111122223333:cluster/c")
+	if c, _ := w.clusters.Find(account, "c"); c.Issuer != first.Issuer {
+		t.Errorf("the issuer is %s", c.Issuer)
+	}
+	first.JWKS = report(t).JWKS // its keys are its own to say
+	must(t, operator.PutClusterReport(ctx, "c", first))
+	must(t, w.admin.PutClusterReport(ctx, "c", other))
+}

@@ -109,7 +109,14 @@ func (s *service) cluster(c *api.Call, name string) api.Resource {
 	return r
 }
 
+// putClusterReport takes a report. To become another issuer takes a permission of its own, which an operator does not need: the account
+// trusts issuers, and whoever holds one cluster must not be able to speak for another.
 func (s *service) putClusterReport(ctx context.Context, c *api.Call, in *reportInput) (*nothing, error) {
+	if is, ok := s.Clusters.Find(c.Account(), in.Name); ok && is.Issuer != "" && is.Issuer != in.Issuer {
+		if err := c.Authorize("podid:ReplaceClusterIssuer", s.cluster(c, in.Name), nil); err != nil {
+			return nil, err
+		}
+	}
 	r := cluster.Report{
 		Issuer: in.Issuer, JWKS: in.JWKS, Endpoint: in.Endpoint, CertificateAuthority: in.CertificateAuthority, Version: in.Version,
 	}
