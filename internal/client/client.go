@@ -91,7 +91,7 @@ func (c *Client) Do(ctx context.Context, method, path string, in, out any) error
 }
 
 // refusal turns an error answer into a fault. The kind follows the status: callers need no more than "gone", "there
-// already", "not allowed" and "try again".
+// already", "not allowed", "too many" and "try again".
 func refusal(resp *http.Response, answer []byte) error {
 	var m struct {
 		Message string `json:"message"`
@@ -108,7 +108,9 @@ func refusal(resp *http.Response, answer []byte) error {
 	case http.StatusForbidden:
 		kind = fault.Denied
 	case http.StatusBadRequest:
-		kind = fault.Invalid
+		if kind = fault.Invalid; strings.HasPrefix(resp.Header.Get("X-Amzn-Errortype"), "ResourceLimitExceeded") {
+			kind = fault.Limit
+		}
 	case http.StatusTooManyRequests:
 		kind = fault.Throttled
 	case http.StatusServiceUnavailable:

@@ -81,12 +81,16 @@ func TestClient_turnsRefusalsIntoFaults(t *testing.T) {
 		{500, `{"message":"oh"}`, fault.Internal, "oh ("},
 		{502, `<html>a proxy</html>`, fault.Internal, "Bad Gateway ("},
 		{404, `{}`, fault.NotFound, "Not Found ("},
+		{400, `{"message":"too many"}`, fault.Limit, "too many (ResourceLimitExceededException"},
 	}
 	for _, test := range tests {
 		t.Run(fmt.Sprint(test.status, test.body), func(t *testing.T) {
 			t.Parallel()
 			c := newClient(t, func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("X-Amzn-Errortype", "ResourceNotFoundException")
+				if test.kind == fault.Limit {
+					w.Header().Set("X-Amzn-Errortype", "ResourceLimitExceededException")
+				}
 				w.Header().Set("X-Amzn-Requestid", "42")
 				w.WriteHeader(test.status)
 				fmt.Fprint(w, test.body)

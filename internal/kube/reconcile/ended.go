@@ -2,7 +2,9 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"regexp"
 	"slices"
 	"sync"
 	"time"
@@ -12,6 +14,7 @@ import (
 	toolscache "k8s.io/client-go/tools/cache"
 
 	"github.com/podid/podid/internal/client"
+	"github.com/podid/podid/internal/fault"
 )
 
 // Ended tells the control plane which pods have ended, so that a token of theirs that somebody kept is worth nothing. Every replica sees
@@ -23,6 +26,7 @@ type Ended struct {
 	pending map[string]time.Time // not told yet: when it ended
 	told    map[string]time.Time // told by this replica
 	total   prometheus.Counter
+	dropped prometheus.Counter
 	waiting prometheus.GaugeFunc
 }
 
@@ -52,6 +56,10 @@ func NewEnded(c EndedConfig) *Ended {
 			Name: "podid_reconcile_ended_pods_total", Help: "Pods whose end was told to the control plane.",
 		}),
 	}
+	e.dropped = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "podid_reconcile_ended_pods_dropped_total",
+		Help: "Pods whose end was more than the control plane remembers of a cluster: their tokens are good until they expire.",
+	})
 	e.waiting = prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "podid_reconcile_ended_pods_pending", Help: "Pods whose end is remembered and not told; on a replica that does not lead, those of the last ten minutes.",
 	}, func() float64 { e.mu.Lock(); defer e.mu.Unlock(); return float64(len(e.pending)) })
@@ -59,7 +67,9 @@ func NewEnded(c EndedConfig) *Ended {
 }
 
 // Metrics are its collectors.
-func (e *Ended) Metrics() []prometheus.Collector { return []prometheus.Collector{e.total, e.waiting} }
+func (e *Ended) Metrics() []prometheus.Collector {
+	return []prometheus.Collector{e.total, e.dropped, e.waiting}
+}
 
 // Handler sees the pods of a cache.
 func (e *Ended) Handler() toolscache.ResourceEventHandler {
@@ -79,8 +89,14 @@ func (e *Ended) see(o any, deleted bool) {
 	}
 }
 
+// aUID is what the control plane takes for one: a single other one would have it refuse all those that are told with it.
+var aUID = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z_-]{0,63}$`)
+
 // Add says that a pod has ended. Saying it again changes nothing.
 func (e *Ended) Add(uid string) {
+	if !aUID.MatchString(uid) {
+		return
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if _, ok := e.pending[uid]; ok {
@@ -124,7 +140,8 @@ func (e *Ended) forget() {
 	}
 }
 
-// Run is the leader's part: it tells, until ctx ends. What is refused is told again until it is taken.
+// Run is the leader's part: it tells, until ctx ends. What does not come through is told again until it is taken. What is over the limit
+// is dropped: a cluster's limit is a day wide, and ends that come after must not wait behind it.
 func (e *Ended) Run(ctx context.Context) error {
 	e.mu.Lock()
 	for uid, at := range e.pending { // from the time when another replica led
@@ -150,6 +167,13 @@ func (e *Ended) Run(ctx context.Context) error {
 		if err := e.tell(ctx, batch); err != nil {
 			if ctx.Err() != nil {
 				return nil //nolint:nilerr // told to end, it has
+			}
+			if errors.Is(err, fault.Limit) {
+				e.c.Logger.ErrorContext(ctx, "ended pods are not taken, their tokens are good until they expire", "pods", len(batch), "error", err)
+				e.dropped.Add(float64(len(batch)))
+				e.done(batch)
+				wait = endedRetry
+				continue
 			}
 			e.c.Logger.WarnContext(ctx, "ended pods cannot be reported", "pods", len(batch), "error", err, "again_in", wait)
 			if !sleep(ctx, wait) {
@@ -189,13 +213,18 @@ func (e *Ended) tell(ctx context.Context, uids []string) error {
 		return err
 	}
 	e.total.Add(float64(len(uids)))
+	e.done(uids)
+	return nil
+}
+
+// done notes that nothing more is to be told of pods.
+func (e *Ended) done(uids []string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, uid := range uids {
 		e.told[uid] = e.pending[uid]
 		delete(e.pending, uid)
 	}
-	return nil
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -22,15 +23,17 @@ import (
 
 // register is a control plane that notes whose end it was told.
 type register struct {
-	mu     sync.Mutex
-	refuse error
-	calls  [][]string
+	mu      sync.Mutex
+	refuse  error
+	refused int
+	calls   [][]string
 }
 
 func (r *register) report(_ context.Context, uids []string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.refuse != nil {
+		r.refused++
 		return r.refuse
 	}
 	r.calls = append(r.calls, uids)
@@ -107,6 +110,61 @@ func TestEnded_tellsUntilItIsTaken(t *testing.T) {
 			t.Errorf("told %v", got)
 		}
 	})
+}
+
+// A limit is a day wide, and a UID that is none stays none: neither may hold up other ends.
+func TestEnded_dropsWhatIsOverTheLimit(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []fault.Kind{fault.Limit, fault.NotFound} {
+		synctest.Test(t, func(t *testing.T) {
+			r := &register{refuse: fault.New(kind, "ended pods", "no")}
+			e := ended(t, r)
+			stop := leads(t, e)
+			defer stop()
+			e.Add("a")
+			e.Add("b")
+			e.Add("no uid")
+			e.Add("")
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			r.mu.Lock()
+			asked := r.refused
+			r.refuse = nil
+			r.mu.Unlock()
+			e.Add("a")
+			e.Add("c")
+			time.Sleep(11 * time.Second)
+			synctest.Wait()
+			want, dropped, most := []string{"c"}, 2.0, 1
+			if kind == fault.NotFound { // a cluster that is not there may be connected later
+				want, dropped, most = []string{"a", "b", "c"}, 0, 20
+			}
+			if got := r.told(); !slices.Equal(got, want) || asked > most {
+				t.Errorf("%v: told %v after %d refusals, want %v", kind, got, asked, want)
+			}
+			if got := value(t, e, "podid_reconcile_ended_pods_dropped_total"); got != dropped {
+				t.Errorf("%v: %v counted as dropped", kind, got)
+			}
+		})
+	}
+}
+
+// value is that of a counter among the metrics.
+func value(t *testing.T, e *reconcile.Ended, name string) float64 {
+	t.Helper()
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(e.Metrics()...)
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetCounter().GetValue()
+		}
+	}
+	t.Fatalf("there is no %s", name)
+	return 0
 }
 
 func TestEnded_aNewLeaderTellsWhatTheOldOneMayHaveMissed(t *testing.T) {
