@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	kube "sigs.k8s.io/controller-runtime/pkg/client"
@@ -43,7 +45,13 @@ type acks struct {
 	reader kube.Reader // of ACK's associations
 
 	mu      sync.Mutex
-	applied map[string]string // uid to what was in force last: ACK's status does not say
+	applied map[types.NamespacedName]force // what was in force last: ACK's status does not say
+}
+
+// force is what of an object is in force. Of the wish there is a hash: policies and tags are long, and objects are many.
+type force struct {
+	uid  types.UID
+	spec [sha256.Size]byte
 }
 
 func empty(kind schema.GroupVersionKind) *unstructured.Unstructured {
@@ -72,7 +80,7 @@ func (r *resources) setupACK(ctx context.Context, mgr manager.Manager) error {
 }
 
 func newACKs(r *resources, reader kube.Reader) *acks {
-	return &acks{resources: r, reader: reader, applied: map[string]string{}}
+	return &acks{resources: r, reader: reader, applied: map[types.NamespacedName]force{}}
 }
 
 func indexACK(o kube.Object) []string {
@@ -87,7 +95,7 @@ func (a *acks) outer() *outer[*unstructured.Unstructured] {
 		ours:   a.ours,
 		makes:  a.entitled,
 		retain: func(o *unstructured.Unstructured) bool { return o.GetAnnotations()[ackDeletion] == "retain" },
-		decide: a.decide, remove: a.remove,
+		decide: a.decide, remove: a.remove, forget: a.forget,
 		word: ackWord,
 	}
 }
@@ -214,14 +222,14 @@ func (a *acks) reach(ctx context.Context, o *unstructured.Unstructured) (reached
 	if err != nil {
 		return reached{}, err
 	}
-	spec := w.spec()
+	name, spec := kube.ObjectKeyFromObject(o), force{o.GetUID(), sha256.Sum256([]byte(w.spec()))}
 	a.mu.Lock()
-	w.applied = w.known != "" && a.applied[string(o.GetUID())] == spec
+	w.applied = w.known != "" && a.applied[name] == spec
 	a.mu.Unlock()
 	got, err := a.ensure(ctx, w)
 	if err == nil {
 		a.mu.Lock()
-		a.applied[string(o.GetUID())] = spec
+		a.applied[name] = spec
 		a.mu.Unlock()
 	}
 	return got, err
@@ -289,10 +297,14 @@ func (a *acks) remove(ctx context.Context, o *unstructured.Unstructured) []told 
 		a.tellFailure(o, err)
 		return news(err, nil)
 	}
+	return nil
+}
+
+// forget drops what is known of an object that is gone, or no longer ours.
+func (a *acks) forget(name types.NamespacedName) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	delete(a.applied, string(o.GetUID()))
-	return nil
+	delete(a.applied, name)
 }
 
 func (a *acks) release(ctx context.Context, o *unstructured.Unstructured) error {

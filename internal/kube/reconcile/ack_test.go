@@ -200,4 +200,7 @@ func TestACK_retained(t *testing.T) {
 	if err := w.look(w.ACK, "shop", "till"); err != nil || len(w.eks.associations) != 1 {
 		t.Errorf("not retained: %v", err)
 	}
+	if err := w.look(w.ACK, "shop", "till"); err != nil || w.Remembered() != 0 {
+		t.Errorf("%d objects that are gone are remembered, %v", w.Remembered(), err)
+	}
 }

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	kube "sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
@@ -41,6 +42,7 @@ type outer[O kube.Object] struct {
 	retain func(O) bool                     // what was made stays when the object goes
 	decide func(context.Context, O) []told  // makes it so
 	remove func(context.Context, O) []told  // removes what was made; no news of an error: it is gone
+	forget func(types.NamespacedName)       // nil: nothing is remembered; the object is gone or not ours
 	word   func(O) (ready bool, why string) // what the status says, to tell when that changes
 }
 
@@ -54,10 +56,18 @@ type told struct {
 // Reconcile looks at one object.
 func (r *outer[O]) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	o := r.empty()
-	if err := r.client.Get(ctx, req.NamespacedName, o); err != nil {
-		return ctrl.Result{}, kube.IgnoreNotFound(err)
+	err := r.client.Get(ctx, req.NamespacedName, o)
+	if kube.IgnoreNotFound(err) != nil {
+		return ctrl.Result{}, err
 	}
-	if r.ours != nil && !r.ours(o) {
+	gone, strange := err != nil, err == nil && r.ours != nil && !r.ours(o)
+	if r.forget != nil && (gone || strange) {
+		r.forget(req.NamespacedName)
+	}
+	if gone {
+		return ctrl.Result{}, nil
+	}
+	if strange {
 		return ctrl.Result{}, r.drop(ctx, o) // what it once made it has given up with that
 	}
 	result, err := r.look(ctx, o)

@@ -14,6 +14,8 @@ type Reconcilers struct {
 	Associations, Roles, Policies, ACK reconcile.Reconciler
 
 	Followed source.Source // of associations
+
+	Remembered func() int // ACK objects
 }
 
 // Resources makes them for a test.
@@ -24,7 +26,7 @@ func Resources(c ResourcesConfig, k kube.Client, e events.EventRecorder) Reconci
 	r := &resources{ResourcesConfig: c, client: k, live: k, events: e}
 	a := newACKs(r, k)
 	r.ack.set(a)
-	return Reconcilers{associations{r}.outer(), roles{r}.outer(), policies{r}.outer(), a.outer(), r.follow(associations{r}.of)}
+	return Reconcilers{associations{r}.outer(), roles{r}.outer(), policies{r}.outer(), a.outer(), r.follow(associations{r}.of), func() int { return len(a.applied) }}
 }
 
 // For tests.
