@@ -39,6 +39,17 @@ func TestConfigurationSchemaIsTheChart(t *testing.T) {
 		delete(at["properties"].(map[string]any), names[len(names)-1])
 	}
 	delete(want, "required")
+	for part, flags := range map[string]string{
+		"agent": "-b|--bind-hosts|--probe-port|--address-wait|--metrics-address|--metrics-port|--kubernetes|--max-cache-size|" +
+			"--max-credential-retention-before-renewal|--max-service-qps|-v|--verbosity",
+		"init": "--link|--ipv4|--ipv6|-v|--verbosity",
+	} {
+		args := want["properties"].(map[string]any)[part].(map[string]any)["properties"].(map[string]any)["additionalArgs"].(map[string]any)
+		args["patternProperties"] = map[string]any{"^(" + flags + ")$": map[string]any{"type": []any{"string", "number", "boolean"}, "minLength": 1.0}}
+	}
+	want["properties"].(map[string]any)["env"].(map[string]any)["propertyNames"] = map[string]any{"anyOf": []any{
+		map[string]any{"const": "AWS_REGION"}, map[string]any{"not": map[string]any{"pattern": "^(AWS_|KUBERNETES_|SSL_|GODEBUG|NODE_NAME|POD_NAMESPACE)"}},
+	}}
 	if *update {
 		text, err := json.MarshalIndent(want, "", "  ")
 		must(t, err)
@@ -59,6 +70,7 @@ func TestConfigurationValues(t *testing.T) {
 	agent := aws.String("eks-pod-identity-agent")
 	for _, good := range []string{
 		"", "{}", `{"agent":{"additionalArgs":{"-b":"169.254.170.23"}}}`, "agent:\n  additionalArgs:\n    -b: 169.254.170.23\n", "tolerations: []",
+		`{"env":{"AWS_REGION":"us-west-2","GOGC":50},"init":{"additionalArgs":{"--link":"lo"}},"priorityClassName":"system-node-critical"}`,
 		`{"tolerations":[{"operator":"Exists"}],"resources":{"limits":{"memory":"64Mi","cpu":1}}}`,
 	} {
 		_, err := w.admin.CreateAddon(ctx, &sdk.CreateAddonInput{ClusterName: aws.String("c"), AddonName: agent, ConfigurationValues: &good})
@@ -70,11 +82,15 @@ func TestConfigurationValues(t *testing.T) {
 	for bad, text := range map[string]string{
 		"[]": "neither JSON nor YAML", "agent": "neither JSON nor YAML", "{": "neither JSON nor YAML", "# nothing": "neither JSON nor YAML",
 		"1: {}": "", "{}\n---\n{}": "more than one document", "podLabels: {a: a, a: b}": "neither JSON nor YAML",
-		"podLabels: &a {}\npodAnnotations: *a":                     "aliases",
-		`{"agent":{"colour":"red"}}`:                               "Json schema validation failed with error: [- at '/agent': additional properties 'colour' not allowed]",
-		`{"tolerations":{}}`:                                       "Json schema validation failed",
-		`{"image":{"override":"evil"}}`:                            "additional properties 'image' not allowed",
-		`{"podLabels":{"a":"` + strings.Repeat("a", 70000) + `"}}`: "65536 bytes",
+		"podLabels: &a {}\npodAnnotations: *a": "aliases",
+		`{"agent":{"colour":"red"}}`:           "Json schema validation failed with error: [- at '/agent': additional properties 'colour' not allowed]",
+		`{"tolerations":{}}`:                   "Json schema validation failed",
+		`{"agent":{"additionalArgs":{"--endpoint":"https://evil.example.com"}}}`: "additional properties '--endpoint' not allowed",
+		`{"agent":{"additionalArgs":{"-b":""}}}`:                                 "minLength",
+		`{"env":{"AWS_ROLE_ARN":"a"}}`:                                           "env",
+		`{"priorityClassName":"a\n      hostPID: true"}`:                         "priorityClassName",
+		`{"image":{"override":"evil"}}`:                                          "additional properties 'image' not allowed",
+		`{"podLabels":{"a":"` + strings.Repeat("a", 70000) + `"}}`:               "65536 bytes",
 	} {
 		_, err := w.admin.CreateAddon(ctx, &sdk.CreateAddonInput{ClusterName: aws.String("c"), AddonName: agent, ConfigurationValues: &bad})
 		refused[*types.InvalidParameterException](t, err, sentence)

@@ -76,10 +76,10 @@ func Configuration(text string) (map[string]any, error) {
 	}
 	for _, path := range slices.Concat(owned, programs) {
 		if holds(values, path) {
-			return nil, fmt.Errorf("configurationValues: %s is not the add-on's to choose; it is set where the operator is installed", path)
+			return nil, notChosen(path)
 		}
 	}
-	return values, nil
+	return values, checkChoice(values)
 }
 
 // holds reports whether a value of a path is there, whatever it is.
