@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/podid/podid/apis/podidentity/v1alpha1"
+	"github.com/podid/podid/test/lab"
 )
 
 const (
@@ -128,7 +129,7 @@ func (w *world) disconnect(t *testing.T) {
 			return err
 		},
 	} {
-		eventually(t, 60*time.Second, what+" is gone", func(ctx context.Context) error {
+		lab.Eventually(t, 60*time.Second, what+" is gone", func(ctx context.Context) error {
 			if err := get(ctx); !apierrors.IsNotFound(err) {
 				return errors.Join(errors.New("it is there"), err)
 			}

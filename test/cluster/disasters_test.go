@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/podid/podid/apis/podidentity/v1alpha1"
+	"github.com/podid/podid/test/lab"
 )
 
 // Bounds of what a disaster may cost, from its beginning. They are wide, because the machine may be busy with other things; what was
@@ -62,7 +63,7 @@ func (w *world) disasters(t *testing.T) {
 		back := w.wait(t, watcher, func(p *corev1.Pod) bool {
 			return running(p) && p.Status.ContainerStatuses[0].RestartCount > 0
 		})
-		eventually(t, mayTake, "the pod that ran before the reboot has credentials again", func(context.Context) error {
+		lab.Eventually(t, mayTake, "the pod that ran before the reboot has credentials again", func(context.Context) error {
 			if said := w.logs(t, back); !strings.Contains(said, "credentials up") || !strings.Contains(said, "call up") {
 				return fmt.Errorf("it said %s", said)
 			}
@@ -83,7 +84,7 @@ func (w *world) watcher(t testing.TB, policy corev1.RestartPolicy) *corev1.Pod {
 	pod := podOf(namespace, uploader, "watch")
 	pod.Spec.RestartPolicy = policy
 	made := w.wait(t, w.create(t, pod), running)
-	eventually(t, 20*time.Second, "the watching pod has credentials", func(context.Context) error {
+	lab.Eventually(t, 20*time.Second, "the watching pod has credentials", func(context.Context) error {
 		if said := w.logs(t, made); !strings.Contains(said, "credentials up") || !strings.Contains(said, "call up") {
 			return fmt.Errorf("it said %s", said)
 		}
@@ -95,7 +96,7 @@ func (w *world) watcher(t testing.TB, policy corev1.RestartPolicy) *corev1.Pod {
 // felt is the longest interruption of each kind that a watching pod tells of, once it has both again.
 func (w *world) felt(t testing.TB, watcher *corev1.Pod) (credentials, call time.Duration) {
 	t.Helper()
-	eventually(t, mayTake, "the running pod has everything again", func(context.Context) error {
+	lab.Eventually(t, mayTake, "the running pod has everything again", func(context.Context) error {
 		said := w.logs(t, watcher)
 		last := map[string]string{}
 		credentials, call = 0, 0

@@ -33,7 +33,7 @@ func (w *world) newNode(t testing.TB, name string) *node {
 	t.Helper()
 	ctx := t.Context()
 	var agent *corev1.Pod
-	eventually(t, 30*time.Second, "the add-on's DaemonSet has a pod on "+name, func(ctx context.Context) error {
+	lab.Eventually(t, 30*time.Second, "the add-on's DaemonSet has a pod on "+name, func(ctx context.Context) error {
 		list, err := w.kube.CoreV1().Pods(agentNamespace).List(ctx, metav1.ListOptions{
 			LabelSelector: agentSelector, FieldSelector: "spec.nodeName=" + name,
 		})
@@ -67,7 +67,7 @@ func (w *world) newNode(t testing.TB, name string) *node {
 		"--kubernetes", "off",
 	}})
 	must(t, err)
-	eventually(t, 20*time.Second, "the agent of "+name+" answers", func(ctx context.Context) error {
+	lab.Eventually(t, 20*time.Second, "the agent of "+name+" answers", func(ctx context.Context) error {
 		if status, text, err := n.ask(ctx, "x.y.z"); err != nil || status != http.StatusBadRequest {
 			return fmt.Errorf("%d %s %w; it says %s", status, text, err, n.agent.Output())
 		}

@@ -13,6 +13,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/podid/podid/test/lab"
 )
 
 // The image that pods run; see test/cluster/app.
@@ -55,7 +57,7 @@ func (w *world) serviceAccount(t testing.TB, namespace, name string, annotations
 func (w *world) create(t testing.TB, pod *corev1.Pod) *corev1.Pod {
 	t.Helper()
 	var made *corev1.Pod
-	eventually(t, 30*time.Second, "the pod is admitted", func(ctx context.Context) error {
+	lab.Eventually(t, 30*time.Second, "the pod is admitted", func(ctx context.Context) error {
 		var err error
 		made, err = w.kube.CoreV1().Pods(pod.Namespace).Create(ctx, pod, metav1.CreateOptions{})
 		return err
@@ -125,7 +127,7 @@ func running(p *corev1.Pod) bool {
 func (w *world) logs(t testing.TB, pod *corev1.Pod) string {
 	t.Helper()
 	var text string
-	eventually(t, 20*time.Second, "the pod's log can be read", func(ctx context.Context) error {
+	lab.Eventually(t, 20*time.Second, "the pod's log can be read", func(ctx context.Context) error {
 		stream, err := w.kube.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{}).Stream(ctx)
 		if err != nil {
 			return err
@@ -162,28 +164,6 @@ func refused(t testing.TB, r result, fragments ...string) {
 	for _, f := range fragments {
 		if !strings.Contains(r.said, f) {
 			t.Errorf("refused, but the text lacks %q: %s", f, r.said)
-		}
-	}
-}
-
-// eventually repeats what may fail for a while. It fails the test with the last failure.
-func eventually(t testing.TB, within time.Duration, what string, try func(context.Context) error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), within)
-	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		attempt, done := context.WithTimeout(ctx, 5*time.Second)
-		err := try(attempt)
-		done()
-		if err == nil {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			t.Fatalf("not within %s: %s: %v", within, what, err)
-		case <-tick.C:
 		}
 	}
 }

@@ -16,6 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/podid/podid/test/lab"
 )
 
 // The cast of the story.
@@ -76,7 +78,7 @@ func (w *world) story(t *testing.T) {
 		r := w.run(t, put())
 		refused(t, r, "AccessDeniedException", "Unauthorized Exception! EKS does not have permissions to assume the associated role.",
 			"aws:RequestTag/kubernetes-namespace", `"warehouse"`)
-		eventually(t, 10*time.Second, "the pod has an Event with the reason", func(context.Context) error {
+		lab.Eventually(t, 10*time.Second, "the pod has an Event with the reason", func(context.Context) error {
 			if text := w.events(r.pod); !strings.Contains(text, "IdentityRefused") || !strings.Contains(text, "aws:RequestTag/kubernetes-namespace") {
 				return errors.New(text)
 			}

@@ -17,6 +17,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/podid/podid/test/lab"
 )
 
 // withToken gives a pod a further token, for another audience, at /other/token.
@@ -76,7 +78,7 @@ func (w *world) delete(t testing.TB, pod *corev1.Pod) {
 	if err != nil && !apierrors.IsNotFound(err) {
 		t.Fatal(err)
 	}
-	eventually(t, 30*time.Second, "the pod is gone", func(ctx context.Context) error {
+	lab.Eventually(t, 30*time.Second, "the pod is gone", func(ctx context.Context) error {
 		_, err := pods.Get(ctx, pod.Name, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
 			return nil
@@ -102,14 +104,14 @@ func (w *world) endedPods(t *testing.T) {
 	must(t, ask(t.Context()))
 	w.delete(t, pod)
 	end := time.Now()
-	eventually(t, 10*time.Second, "the agent refuses the token", func(context.Context) error {
+	lab.Eventually(t, 10*time.Second, "the agent refuses the token", func(context.Context) error {
 		if status, text := w.askAgent(t, token); status != http.StatusBadRequest || !strings.Contains(text, "ended") {
 			return fmt.Errorf("%d %s", status, text)
 		}
 		return nil
 	})
 	byAgent := time.Since(end)
-	eventually(t, 10*time.Second, "the control plane refuses the token", func(ctx context.Context) error {
+	lab.Eventually(t, 10*time.Second, "the control plane refuses the token", func(ctx context.Context) error {
 		err := ask(ctx)
 		if e, ok := errors.AsType[smithy.APIError](err); !ok || e.ErrorCode() != "InvalidTokenException" || !strings.Contains(e.ErrorMessage(), "ended") {
 			return fmt.Errorf("got %w", err)

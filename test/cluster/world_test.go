@@ -101,7 +101,7 @@ func (w *world) startPlane(t testing.TB) {
 		"--account", clusterAccount, "--account", bucketAccount,
 	}})
 	must(t, err)
-	eventually(t, 20*time.Second, "the control plane answers", func(ctx context.Context) error {
+	lab.Eventually(t, 20*time.Second, "the control plane answers", func(ctx context.Context) error {
 		if _, err := os.Stat(w.authority()); err != nil {
 			return fmt.Errorf("%w: %s", err, w.plane.Output())
 		}

@@ -2,16 +2,12 @@ package lab
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
-	"net"
 	"net/http"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"k8s.io/client-go/rest"
@@ -20,27 +16,19 @@ import (
 // ports are those of a lab.
 type ports struct{ api, etcd, peer uint16 }
 
-// ports finds free ports for a lab on loopback. They are below those that the kernel gives to connections, so that nothing
-// takes one between here and the component's start but another lab, and that by a rare chance.
-func (l *Lab) ports() (ports, error) {
+// ports finds free ones, where the lab is on the machine's own loopback.
+func (l *Lab) ports(ctx context.Context) (ports, error) {
 	if l.config.isolated {
 		return ports{api: 443, etcd: 2379, peer: 2380}, nil
 	}
-	var free []uint16
-	for len(free) < 3 {
-		n, err := rand.Int(rand.Reader, big.NewInt(12_000))
-		if err != nil {
+	var free ports
+	for _, port := range []*uint16{&free.api, &free.etcd, &free.peer} {
+		var err error
+		if *port, err = FreePort(ctx); err != nil {
 			return ports{}, err
 		}
-		port := uint16(20_000 + n.Int64())
-		listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port))))
-		if err != nil {
-			continue
-		}
-		_ = listener.Close()
-		free = append(free, port)
 	}
-	return ports{api: free[0], etcd: free[1], peer: free[2]}, nil
+	return free, nil
 }
 
 func (l *Lab) startControlPlane(ctx context.Context, p ports) error {

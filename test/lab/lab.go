@@ -154,7 +154,7 @@ func (l *Lab) up(ctx context.Context) error {
 			return err
 		}
 	}
-	ports, err := l.ports()
+	ports, err := l.ports(ctx)
 	if err != nil {
 		return err
 	}
@@ -251,24 +251,4 @@ func (l *Lab) Tails() string {
 		fmt.Fprintf(&b, "--- %s\n%s\n", name, strings.Join(all[max(0, len(all)-lines):], "\n"))
 	}
 	return b.String()
-}
-
-// until tries until it works, the context ends, or a component has ended.
-func until(ctx context.Context, what string, try func(context.Context) error) error {
-	tick := time.NewTicker(25 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := try(ctx)
-		if err == nil {
-			return nil
-		}
-		if errors.Is(err, errEnded) {
-			return fmt.Errorf("until %s: %w", what, err)
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("until %s: %w: %w", what, context.Cause(ctx), err)
-		case <-tick.C:
-		}
-	}
 }
