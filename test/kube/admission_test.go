@@ -168,7 +168,7 @@ func identityOf(p *corev1.Pod) []string {
 
 // An association is made, and the pod at once: it is injected, a thousand times out of a thousand. Beside the association another
 // pod of the same account is created, so that a question is under way whose answer may be the one from before.
-func (w *webhook) rightAfter(t *testing.T, p *webhookPlane) {
+func (w *webhook) rightAfter(t *testing.T, p webhookPlane) {
 	const rounds, workers = 1000, 8
 	w.namespace("right-after", nil)
 	var next, ok atomic.Int64
@@ -216,7 +216,7 @@ func (w *webhook) rightAfter(t *testing.T, p *webhookPlane) {
 	t.Logf("%d of %d injected in %v; pod creation p50 %v, p99 %v", ok.Load(), rounds, time.Since(began).Round(time.Millisecond), took[rounds/2], took[rounds*99/100])
 }
 
-func (w *webhook) namespaces(t *testing.T, p *webhookPlane) {
+func (w *webhook) namespaces(t *testing.T, p webhookPlane) {
 	w.namespace("plain", nil)
 	w.namespace("required", map[string]string{"podid.dev/injection": "required"})
 	w.namespace("late", map[string]string{"podid.dev/late-binding": "enabled"})

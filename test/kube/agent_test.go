@@ -21,6 +21,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	"github.com/podid/podid/apis/podidentity/v1alpha1"
@@ -62,7 +63,7 @@ func TestAgentKnowsThePodsOfItsNode(t *testing.T) {
 	t.Run("a refused pod has an event", func(t *testing.T) {
 		p := n.pod(t, "stranger", agentNode, "stranger")
 		refused := n.token(t, p)
-		eventually(t, 5*time.Second, "event", func(ctx context.Context) error {
+		lab.Eventually(t, 5*time.Second, "event", func(ctx context.Context) error {
 			if err := answers(first, refused, http.StatusNotFound, noAssociation); err != nil {
 				return err
 			}
@@ -75,7 +76,7 @@ func TestAgentKnowsThePodsOfItsNode(t *testing.T) {
 		check(t, n.kube.CoreV1().Pods(agentNamespace).Delete(t.Context(), p.Name, metav1.DeleteOptions{})) // nobody plays kubelet: it stays
 		check(t, serves(leaving))
 		n.remove(t, p)
-		eventually(t, 2*time.Second, "refused", func(context.Context) error { return ended(leaving) })
+		lab.Eventually(t, 2*time.Second, "refused", func(context.Context) error { return ended(leaving) })
 	})
 	t.Run("a pod that has run to its end", func(t *testing.T) {
 		p := n.pod(t, "job", agentNode, "app")
@@ -84,14 +85,14 @@ func TestAgentKnowsThePodsOfItsNode(t *testing.T) {
 		p.Status.Phase = corev1.PodSucceeded
 		_, err := n.kube.CoreV1().Pods(agentNamespace).UpdateStatus(t.Context(), p, metav1.UpdateOptions{})
 		check(t, err)
-		eventually(t, 2*time.Second, "refused", func(context.Context) error { return ended(job) })
+		lab.Eventually(t, 2*time.Second, "refused", func(context.Context) error { return ended(job) })
 	})
 	t.Run("a pod that ended before the agent started", func(t *testing.T) {
 		p := n.pod(t, "early", agentNode, "app")
 		early := n.token(t, p)
 		n.remove(t, p)
 		late := n.start(t)
-		eventually(t, 2*time.Second, "refused", func(context.Context) error {
+		lab.Eventually(t, 2*time.Second, "refused", func(context.Context) error {
 			return answers(late, early, http.StatusBadRequest, "a pod that has ended")
 		})
 	})
@@ -101,11 +102,12 @@ func TestAgentKnowsThePodsOfItsNode(t *testing.T) {
 		check(t, serves(token))
 		check(t, serves(fresh)) // not cached: EKS Auth decides alone
 		check(t, n.lab.StartAPIServer(t.Context()))
-		eventually(t, 60*time.Second, "the API server is back", func(ctx context.Context) error {
-			return n.kube.CoreV1().Pods(agentNamespace).Delete(ctx, app.Name, *metav1.NewDeleteOptions(0))
+		lab.Eventually(t, 60*time.Second, "the API server is back", func(ctx context.Context) error {
+			// Gone already: the answer to an earlier attempt was lost.
+			return client.IgnoreNotFound(n.kube.CoreV1().Pods(agentNamespace).Delete(ctx, app.Name, *metav1.NewDeleteOptions(0)))
 		})
 		// The longest pause between two attempts, and some.
-		eventually(t, 15*time.Second, "refused", func(context.Context) error { return ended(token) })
+		lab.Eventually(t, 15*time.Second, "refused", func(context.Context) error { return ended(token) })
 		check(t, ended(fresh))
 	})
 }

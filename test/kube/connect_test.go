@@ -21,16 +21,15 @@ import (
 
 // TestConnect holds that a real API server takes all that connecting applies, and that applying it again is no change. No pod runs here.
 func TestConnect(t *testing.T) {
-	w := &operatorWorld{t: t, lab: lab.Light(t), dir: t.TempDir()}
+	w := &operatorWorld{t: t, lab: lab.Light(t), plane: newPlane(t), dir: t.TempDir()}
 	var err error
 	w.kube, err = kubernetes.NewForConfig(w.lab.REST())
 	check(t, err)
-	w.startPlane()
 	ca, err := os.ReadFile(w.caFile)
 	check(t, err)
 	ctx := t.Context()
 	var out bytes.Buffer
-	limit, err := iam.NewFromConfig(w.admin).CreatePolicy(ctx, &iam.CreatePolicyInput{PolicyName: aws.String("limit"), PolicyDocument: aws.String(
+	limit, err := w.iam.CreatePolicy(ctx, &iam.CreatePolicyInput{PolicyName: aws.String("limit"), PolicyDocument: aws.String(
 		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}`)})
 	check(t, err)
 	open := func() *connect.Connection {

@@ -13,15 +13,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eks"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/retry"
 
 	"github.com/podid/podid/apis/podidentity/v1alpha1"
+	"github.com/podid/podid/test/lab"
 )
 
 func (w *operatorWorld) namespace(t *testing.T, name string, labels map[string]string) {
 	t.Helper()
 	_, err := w.kube.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels}}, metav1.CreateOptions{})
 	check(t, err)
-	eventually(t, 10*time.Second, "namespace "+name+" has its service account", func(ctx context.Context) error {
+	lab.Eventually(t, 10*time.Second, "namespace "+name+" has its service account", func(ctx context.Context) error {
 		_, err := w.kube.CoreV1().ServiceAccounts(name).Get(ctx, "default", metav1.GetOptions{})
 		return err
 	})
@@ -36,15 +38,19 @@ func (w *operatorWorld) trust(t *testing.T) {
 		}
 		return err
 	}
-	eventually(t, 5*time.Second, "the authority is there", there)
-	m, err := w.kube.CoreV1().ConfigMaps("shop").Get(t.Context(), v1alpha1.CAConfigMap, metav1.GetOptions{})
-	check(t, err)
-	m.Data[v1alpha1.CAKey] = "mine"
-	_, err = w.kube.CoreV1().ConfigMaps("shop").Update(t.Context(), m, metav1.UpdateOptions{})
-	check(t, err)
-	eventually(t, 5*time.Second, "a changed one is repaired", there)
+	lab.Eventually(t, 5*time.Second, "the authority is there", there)
+	check(t, retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		m, err := w.kube.CoreV1().ConfigMaps("shop").Get(t.Context(), v1alpha1.CAConfigMap, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		m.Data[v1alpha1.CAKey] = "mine"
+		_, err = w.kube.CoreV1().ConfigMaps("shop").Update(t.Context(), m, metav1.UpdateOptions{})
+		return err
+	}))
+	lab.Eventually(t, 5*time.Second, "a changed one is repaired", there)
 	check(t, w.kube.CoreV1().ConfigMaps("shop").Delete(t.Context(), v1alpha1.CAConfigMap, metav1.DeleteOptions{}))
-	eventually(t, 5*time.Second, "a deleted one is made again", there)
+	lab.Eventually(t, 5*time.Second, "a deleted one is made again", there)
 }
 
 func (w *operatorWorld) pod(t *testing.T, namespace, name string, change func(*corev1.Pod)) *corev1.Pod {
@@ -58,21 +64,13 @@ func (w *operatorWorld) pod(t *testing.T, namespace, name string, change func(*c
 	return p
 }
 
-func (w *operatorWorld) associate(t *testing.T, namespace string) string {
-	t.Helper()
-	out, err := w.eks.CreatePodIdentityAssociation(t.Context(), &eks.CreatePodIdentityAssociationInput{
-		ClusterName: aws.String(clusterName), Namespace: aws.String(namespace), ServiceAccount: aws.String("default"), RoleArn: aws.String("arn:aws:iam::" + account + ":role/app"),
-	})
-	check(t, err)
-	return aws.ToString(out.Association.AssociationId)
-}
-
 func hasVolume(p *corev1.Pod) bool {
 	return p.Labels[v1alpha1.LabelPodIdentity] == "enabled" && slices.ContainsFunc(p.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == v1alpha1.TokenVolume })
 }
 
 func (w *operatorWorld) injection(t *testing.T) {
-	w.associate(t, "shop")
+	_, err := w.associate(t.Context(), clusterName, "shop", "default", roleARN("app"))
+	check(t, err)
 	if p := w.pod(t, "shop", "right-after", nil); !hasVolume(p) {
 		t.Errorf("a pod that was made right after its association is %v", p.Spec)
 	}
@@ -94,8 +92,9 @@ func condition(p *corev1.Pod) *corev1.PodCondition {
 func (w *operatorWorld) sweep(t *testing.T) {
 	check(t, w.runs(t.Context(), w.pod(t, "other", "before", nil), corev1.PodRunning, corev1.ConditionTrue))
 	w.pod(t, "other", "skipped", func(p *corev1.Pod) { p.Labels = map[string]string{v1alpha1.LabelSkip: "true"} })
-	id := w.associate(t, "other")
-	eventually(t, 15*time.Second, "the pod is flagged", func(ctx context.Context) error {
+	id, err := w.associate(t.Context(), clusterName, "other", "default", roleARN("app"))
+	check(t, err)
+	lab.Eventually(t, 15*time.Second, "the pod is flagged", func(ctx context.Context) error {
 		p, err := w.kube.CoreV1().Pods("other").Get(ctx, "before", metav1.GetOptions{})
 		if err != nil {
 			return err
@@ -105,7 +104,7 @@ func (w *operatorWorld) sweep(t *testing.T) {
 		}
 		return nil
 	})
-	eventually(t, 5*time.Second, "an Event says so", func(ctx context.Context) error {
+	lab.Eventually(t, 5*time.Second, "an Event says so", func(ctx context.Context) error {
 		list, err := w.kube.EventsV1().Events("other").List(ctx, metav1.ListOptions{})
 		if err != nil {
 			return err
@@ -117,9 +116,9 @@ func (w *operatorWorld) sweep(t *testing.T) {
 		}
 		return errors.New("there is none")
 	})
-	eventually(t, 15*time.Second, "the metric counts it, and its like", func(ctx context.Context) error {
-		var text string
-		if err := get(ctx, "http://"+w.config.MetricsAddress+"/metrics", &text); err != nil {
+	lab.Eventually(t, 15*time.Second, "the metric counts it, and its like", func(ctx context.Context) error {
+		text, err := get(ctx, "http://"+w.config.MetricsAddress+"/metrics")
+		if err != nil {
 			return err
 		}
 		if !strings.Contains(text, `podid_pods_identity_missing{namespace="other"} 2`) { // "nobody" too, not "skipped"
@@ -127,9 +126,9 @@ func (w *operatorWorld) sweep(t *testing.T) {
 		}
 		return nil
 	})
-	_, err := w.eks.DeletePodIdentityAssociation(t.Context(), &eks.DeletePodIdentityAssociationInput{ClusterName: aws.String(clusterName), AssociationId: &id})
+	_, err = w.eks.DeletePodIdentityAssociation(t.Context(), &eks.DeletePodIdentityAssociationInput{ClusterName: aws.String(clusterName), AssociationId: &id})
 	check(t, err)
-	eventually(t, 15*time.Second, "the flag goes with the association", func(ctx context.Context) error {
+	lab.Eventually(t, 15*time.Second, "the flag goes with the association", func(ctx context.Context) error {
 		p, err := w.kube.CoreV1().Pods("other").Get(ctx, "before", metav1.GetOptions{})
 		if err != nil {
 			return err
@@ -145,8 +144,8 @@ func (w *operatorWorld) sweep(t *testing.T) {
 }
 
 func (w *operatorWorld) told(ctx context.Context) (string, error) {
-	var text string
-	if err := get(ctx, "http://"+w.config.MetricsAddress+"/metrics", &text); err != nil {
+	text, err := get(ctx, "http://"+w.config.MetricsAddress+"/metrics")
+	if err != nil {
 		return "", err
 	}
 	for line := range strings.Lines(text) {
@@ -162,7 +161,7 @@ func (w *operatorWorld) endedPod(t *testing.T) {
 	check(t, err)
 	check(t, w.kube.CoreV1().Pods("shop").Delete(t.Context(), "right-after", metav1.DeleteOptions{GracePeriodSeconds: aws.Int64(0)}))
 	check(t, w.kube.CoreV1().Pods("other").Delete(t.Context(), "nobody", metav1.DeleteOptions{GracePeriodSeconds: aws.Int64(0)}))
-	eventually(t, 5*time.Second, "the end is told", func(ctx context.Context) error {
+	lab.Eventually(t, 5*time.Second, "the end is told", func(ctx context.Context) error {
 		now, err := w.told(ctx)
 		if err == nil && now == before {
 			return errors.New("it is not")

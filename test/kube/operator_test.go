@@ -6,9 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -22,19 +19,12 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/retry"
 
 	"github.com/podid/podid/apis/podidentity/v1alpha1"
 	"github.com/podid/podid/internal/kube/operator"
+	"github.com/podid/podid/test/lab"
 )
-
-func httpClient(t testing.TB, caFile string) *http.Client {
-	t.Helper()
-	text, err := os.ReadFile(caFile)
-	check(t, err)
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(text)
-	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}}
-}
 
 // TestOperator is one operator's life: its parts build on each other.
 func TestOperator(t *testing.T) {
@@ -64,8 +54,8 @@ func TestOperator(t *testing.T) {
 }
 
 func (w *operatorWorld) becomesReady(t *testing.T) {
-	eventually(t, 30*time.Second, "the operator is ready", func(ctx context.Context) error { return get(ctx, "http://"+w.config.HealthAddress+"/readyz", nil) })
-	eventually(t, 10*time.Second, "the cluster is published", func(ctx context.Context) error {
+	lab.Eventually(t, 30*time.Second, "the operator is ready", ready(w.config))
+	lab.Eventually(t, 10*time.Second, "the cluster is published", func(ctx context.Context) error {
 		out, err := w.eks.DescribeCluster(ctx, &eks.DescribeClusterInput{Name: aws.String(clusterName)})
 		if err != nil {
 			return err
@@ -77,27 +67,12 @@ func (w *operatorWorld) becomesReady(t *testing.T) {
 	})
 }
 
-func get(ctx context.Context, url string, body *string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
-	if err != nil {
+// ready asks an operator whether it is.
+func ready(c operator.Config) func(context.Context) error {
+	return func(ctx context.Context) error {
+		_, err := get(ctx, "http://"+c.HealthAddress+"/readyz")
 		return err
 	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s", resp.Status, text)
-	}
-	if body != nil {
-		*body = string(text)
-	}
-	return nil
 }
 
 func (w *operatorWorld) node(t *testing.T, name, group string, taints ...corev1.Taint) {
@@ -106,7 +81,7 @@ func (w *operatorWorld) node(t *testing.T, name, group string, taints ...corev1.
 	n.Spec.Taints = taints
 	_, err := w.kube.CoreV1().Nodes().Create(t.Context(), n, metav1.CreateOptions{})
 	check(t, err)
-	eventually(t, 5*time.Second, "node "+name+" is ready", func(ctx context.Context) error {
+	lab.Eventually(t, 5*time.Second, "node "+name+" is ready", func(ctx context.Context) error {
 		n, err := w.kube.CoreV1().Nodes().Get(ctx, name, metav1.GetOptions{})
 		if err != nil {
 			return err
@@ -120,14 +95,14 @@ func (w *operatorWorld) node(t *testing.T, name, group string, taints ...corev1.
 func (w *operatorWorld) nodes(t *testing.T) {
 	w.node(t, "worker-1", "workers", corev1.Taint{Key: v1alpha1.TaintAgentNotReady, Effect: corev1.TaintEffectNoExecute},
 		corev1.Taint{Key: v1alpha1.TaintAgentNotReady, Effect: corev1.TaintEffectNoSchedule}, corev1.Taint{Key: "theirs", Effect: corev1.TaintEffectNoSchedule})
-	eventually(t, 5*time.Second, "the node group is listed", func(ctx context.Context) error {
+	lab.Eventually(t, 5*time.Second, "the node group is listed", func(ctx context.Context) error {
 		out, err := w.eks.ListNodegroups(ctx, &eks.ListNodegroupsInput{ClusterName: aws.String(clusterName)})
 		if err == nil && !slices.Contains(out.Nodegroups, "workers") {
 			return fmt.Errorf("there are %v", out.Nodegroups)
 		}
 		return err
 	})
-	eventually(t, 5*time.Second, "the node group is active", func(ctx context.Context) error {
+	lab.Eventually(t, 5*time.Second, "the node group is active", func(ctx context.Context) error {
 		out, err := w.eks.DescribeNodegroup(ctx, &eks.DescribeNodegroupInput{ClusterName: aws.String(clusterName), NodegroupName: aws.String("workers")})
 		if err == nil && out.Nodegroup.Status != ekstypes.NodegroupStatusActive {
 			return fmt.Errorf("it is %s", out.Nodegroup.Status)
@@ -147,13 +122,13 @@ func (w *operatorWorld) health(ctx context.Context) (ekstypes.AddonStatus, strin
 	if err != nil {
 		return "", "", err
 	}
-	var text string
+	var issues []string
 	if out.Addon.Health != nil {
 		for _, i := range out.Addon.Health.Issues {
-			text += aws.ToString(i.Message)
+			issues = append(issues, aws.ToString(i.Message))
 		}
 	}
-	return out.Addon.Status, text, nil
+	return out.Addon.Status, strings.Join(issues, "; "), nil
 }
 
 func (w *operatorWorld) addon(t *testing.T) {
@@ -161,7 +136,7 @@ func (w *operatorWorld) addon(t *testing.T) {
 	check(t, err)
 	version := aws.ToString(out.Addon.AddonVersion)
 	var uid types.UID
-	eventually(t, 5*time.Second, "the DaemonSet is there", func(ctx context.Context) error {
+	lab.Eventually(t, 5*time.Second, "the DaemonSet is there", func(ctx context.Context) error {
 		ds, err := w.daemonSet(ctx)
 		if err != nil {
 			return err
@@ -172,12 +147,16 @@ func (w *operatorWorld) addon(t *testing.T) {
 		}
 		return nil
 	})
-	ds, err := w.daemonSet(t.Context())
-	check(t, err)
-	ds.Spec.Template.Spec.Containers[0].Image = "evil.example.com/agent"
-	_, err = w.kube.AppsV1().DaemonSets("kube-system").Update(t.Context(), ds, metav1.UpdateOptions{})
-	check(t, err)
-	eventually(t, 5*time.Second, "a changed DaemonSet is repaired", func(ctx context.Context) error {
+	check(t, retry.RetryOnConflict(retry.DefaultBackoff, func() error { // with who writes its status
+		ds, err := w.daemonSet(t.Context())
+		if err != nil {
+			return err
+		}
+		ds.Spec.Template.Spec.Containers[0].Image = "evil.example.com/agent"
+		_, err = w.kube.AppsV1().DaemonSets("kube-system").Update(t.Context(), ds, metav1.UpdateOptions{})
+		return err
+	}))
+	lab.Eventually(t, 5*time.Second, "a changed DaemonSet is repaired", func(ctx context.Context) error {
 		ds, err := w.daemonSet(ctx)
 		if err == nil && strings.HasPrefix(ds.Spec.Template.Spec.Containers[0].Image, "evil") {
 			return errors.New("it is not")
@@ -185,7 +164,7 @@ func (w *operatorWorld) addon(t *testing.T) {
 		return err
 	})
 	check(t, w.kube.AppsV1().DaemonSets("kube-system").Delete(t.Context(), agent, metav1.DeleteOptions{}))
-	eventually(t, 5*time.Second, "a deleted DaemonSet is made again", func(ctx context.Context) error {
+	lab.Eventually(t, 5*time.Second, "a deleted DaemonSet is made again", func(ctx context.Context) error {
 		ds, err := w.daemonSet(ctx)
 		if err == nil && ds.UID == uid {
 			return errors.New("it is the old one")
@@ -194,7 +173,7 @@ func (w *operatorWorld) addon(t *testing.T) {
 	})
 	_, err = w.eks.UpdateAddon(t.Context(), &eks.UpdateAddonInput{ClusterName: aws.String(clusterName), AddonName: aws.String(agent), ConfigurationValues: aws.String(`{"nodeSelector":{"-no-label-":"x"}}`)})
 	check(t, err)
-	eventually(t, 5*time.Second, "a configuration that Kubernetes refuses is told", func(ctx context.Context) error {
+	lab.Eventually(t, 5*time.Second, "a configuration that Kubernetes refuses is told", func(ctx context.Context) error {
 		_, text, err := w.health(ctx)
 		if err == nil && !strings.Contains(text, "nodeSelector") {
 			return fmt.Errorf("the health is %q", text)
@@ -203,7 +182,7 @@ func (w *operatorWorld) addon(t *testing.T) {
 	})
 	_, err = w.eks.UpdateAddon(t.Context(), &eks.UpdateAddonInput{ClusterName: aws.String(clusterName), AddonName: aws.String(agent), ConfigurationValues: aws.String("podLabels: {team: a}")})
 	check(t, err)
-	eventually(t, 5*time.Second, "a right one is applied", func(ctx context.Context) error {
+	lab.Eventually(t, 5*time.Second, "a right one is applied", func(ctx context.Context) error {
 		ds, err := w.daemonSet(ctx)
 		if err == nil && ds.Spec.Template.Labels["team"] != "a" {
 			return errors.New("it is not")
@@ -243,7 +222,7 @@ func (w *operatorWorld) bind(ctx context.Context, p *corev1.Pod, node string) er
 }
 
 func (w *operatorWorld) taint(t *testing.T) {
-	eventually(t, 20*time.Second, "the agent's pod runs on the node", func(ctx context.Context) error {
+	lab.Eventually(t, 20*time.Second, "the agent's pod runs on the node", func(ctx context.Context) error {
 		p, err := w.agentPod(ctx, "worker-1")
 		if err != nil {
 			return err
@@ -260,14 +239,14 @@ func (w *operatorWorld) taint(t *testing.T) {
 	if len(n.Spec.Taints) < 3 {
 		t.Fatalf("the taints are %v before the agent is ready", n.Spec.Taints)
 	}
-	eventually(t, 5*time.Second, "the agent is ready", func(ctx context.Context) error {
+	lab.Eventually(t, 5*time.Second, "the agent is ready", func(ctx context.Context) error {
 		p, err := w.agentPod(ctx, "worker-1")
 		if err != nil {
 			return err
 		}
 		return w.runs(ctx, p, corev1.PodRunning, corev1.ConditionTrue)
 	})
-	eventually(t, 5*time.Second, "the taint is gone", func(ctx context.Context) error {
+	lab.Eventually(t, 5*time.Second, "the taint is gone", func(ctx context.Context) error {
 		n, err := w.kube.CoreV1().Nodes().Get(ctx, "worker-1", metav1.GetOptions{})
 		if err != nil {
 			return err
@@ -284,7 +263,7 @@ func (w *operatorWorld) taint(t *testing.T) {
 		}
 		return nil
 	})
-	eventually(t, 15*time.Second, "the add-on is active", func(ctx context.Context) error {
+	lab.Eventually(t, 15*time.Second, "the add-on is active", func(ctx context.Context) error {
 		status, text, err := w.health(ctx)
 		if err == nil && status != ekstypes.AddonStatusActive {
 			return fmt.Errorf("it is %s: %s", status, text)
@@ -295,15 +274,20 @@ func (w *operatorWorld) taint(t *testing.T) {
 
 func (w *operatorWorld) registration(t *testing.T) {
 	api := w.kube.AdmissionregistrationV1().MutatingWebhookConfigurations()
-	c, err := api.Get(t.Context(), "pod-identity-webhook", metav1.GetOptions{})
-	check(t, err)
-	good := string(c.Webhooks[0].ClientConfig.CABundle)
-	for i := range c.Webhooks {
-		c.Webhooks[i].ClientConfig.CABundle = nil
-	}
-	_, err = api.Update(t.Context(), c, metav1.UpdateOptions{})
-	check(t, err)
-	eventually(t, 5*time.Second, "a changed registration is repaired", func(ctx context.Context) error {
+	var good string
+	check(t, retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		c, err := api.Get(t.Context(), "pod-identity-webhook", metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		good = string(c.Webhooks[0].ClientConfig.CABundle)
+		for i := range c.Webhooks {
+			c.Webhooks[i].ClientConfig.CABundle = nil
+		}
+		_, err = api.Update(t.Context(), c, metav1.UpdateOptions{})
+		return err
+	}))
+	lab.Eventually(t, 5*time.Second, "a changed registration is repaired", func(ctx context.Context) error {
 		c, err := api.Get(ctx, "pod-identity-webhook", metav1.GetOptions{})
 		if err == nil && string(c.Webhooks[0].ClientConfig.CABundle) != good {
 			return errors.New("it is not")
@@ -311,7 +295,7 @@ func (w *operatorWorld) registration(t *testing.T) {
 		return err
 	})
 	check(t, w.kube.CoreV1().Secrets("podid-system").Delete(t.Context(), "podid-operator-webhook", metav1.DeleteOptions{}))
-	eventually(t, 5*time.Second, "a lost Secret is made again, and what was trusted stays trusted", func(ctx context.Context) error {
+	lab.Eventually(t, 5*time.Second, "a lost Secret is made again, and what was trusted stays trusted", func(ctx context.Context) error {
 		if _, err := w.kube.CoreV1().Secrets("podid-system").Get(ctx, "podid-operator-webhook", metav1.GetOptions{}); err != nil {
 			return err
 		}
@@ -332,10 +316,7 @@ func (w *operatorWorld) registration(t *testing.T) {
 func (w *operatorWorld) takeover(t *testing.T) {
 	second := w.replica()
 	haltSecond := w.start(second)
-	ready := func(c operator.Config) func(context.Context) error {
-		return func(ctx context.Context) error { return get(ctx, "http://"+c.HealthAddress+"/readyz", nil) }
-	}
-	eventually(t, 20*time.Second, "a second replica is ready, and does not lead", ready(second))
+	lab.Eventually(t, 20*time.Second, "a second replica is ready, and does not lead", ready(second))
 	// It serves the certificate that the leader made.
 	conn, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", second.WebhookPort), &tls.Config{InsecureSkipVerify: true})
 	check(t, err)
@@ -350,13 +331,13 @@ func (w *operatorWorld) takeover(t *testing.T) {
 	}
 	w.halt()
 	w.node(t, "worker-2", "more")
-	eventually(t, 20*time.Second, "the second leads and publishes", func(ctx context.Context) error {
+	lab.Eventually(t, 20*time.Second, "the second leads and publishes", func(ctx context.Context) error {
 		_, err := w.eks.DescribeNodegroup(ctx, &eks.DescribeNodegroupInput{ClusterName: aws.String(clusterName), NodegroupName: aws.String("more")})
 		return err
 	})
 	haltSecond()
 	w.halt = w.start(w.config)
-	eventually(t, 20*time.Second, "the first is ready again", ready(w.config))
+	lab.Eventually(t, 20*time.Second, "the first is ready again", ready(w.config))
 }
 
 func (w *operatorWorld) rotation(t *testing.T) {
@@ -370,7 +351,7 @@ func (w *operatorWorld) rotation(t *testing.T) {
 	before, err := kept(t.Context())
 	check(t, err)
 	check(t, w.lab.RotateServiceAccountKey(t.Context()))
-	eventually(t, 30*time.Second, "the new key is published", func(ctx context.Context) error {
+	lab.Eventually(t, 30*time.Second, "the new key is published", func(ctx context.Context) error {
 		n, err := kept(ctx)
 		if err == nil && n <= before {
 			return fmt.Errorf("there are %d keys", n)
@@ -382,7 +363,7 @@ func (w *operatorWorld) rotation(t *testing.T) {
 func (w *operatorWorld) addonGoes(t *testing.T) {
 	_, err := w.eks.DeleteAddon(t.Context(), &eks.DeleteAddonInput{ClusterName: aws.String(clusterName), AddonName: aws.String(agent)})
 	check(t, err)
-	eventually(t, 10*time.Second, "the DaemonSet is gone", func(ctx context.Context) error {
+	lab.Eventually(t, 10*time.Second, "the DaemonSet is gone", func(ctx context.Context) error {
 		_, err := w.daemonSet(ctx)
 		if apierrors.IsNotFound(err) {
 			return nil
@@ -394,7 +375,7 @@ func (w *operatorWorld) addonGoes(t *testing.T) {
 	for _, p := range pods.Items { // there is no kubelet that would end them
 		check(t, w.kube.CoreV1().Pods("kube-system").Delete(t.Context(), p.Name, metav1.DeleteOptions{GracePeriodSeconds: aws.Int64(0)}))
 	}
-	eventually(t, 10*time.Second, "the add-on is gone", func(ctx context.Context) error {
+	lab.Eventually(t, 10*time.Second, "the add-on is gone", func(ctx context.Context) error {
 		_, _, err := w.health(ctx)
 		if _, gone := errors.AsType[*ekstypes.ResourceNotFoundException](err); gone {
 			return nil

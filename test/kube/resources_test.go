@@ -42,16 +42,14 @@ func (w *shops) testAssociations(t *testing.T) {
 	w.until(t, "made", w.has("shop", "till", readerARN))
 	w.until(t, "told", w.says(o, &o.Status.Conditions, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonSynced))
 	id := o.Status.AssociationID
-	if o.Status.AssociationARN != "arn:aws:eks:"+resourcesRegion+":"+resourcesAccount+":podidentityassociation/shops/"+id || o.Status.LastSynced == nil {
+	if o.Status.AssociationARN != "arn:aws:eks:"+region+":"+account+":podidentityassociation/shops/"+id || o.Status.LastSynced == nil {
 		t.Errorf("got %+v", o.Status)
 	}
 
 	_, err := w.eks.UpdatePodIdentityAssociation(t.Context(), &eks.UpdatePodIdentityAssociationInput{
 		ClusterName: aws.String(resourcesCluster), AssociationId: &id, RoleArn: aws.String(writerARN),
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	w.until(t, "changed back", w.has("shop", "till", readerARN))
 	w.until(t, "drift told", w.says(o, &o.Status.Conditions, v1alpha1.ConditionDrifted, metav1.ConditionFalse, v1alpha1.ReasonDriftRepaired))
 	w.until(t, "an Event", func(ctx context.Context) error {
@@ -104,11 +102,9 @@ func (w *shops) testAdoption(t *testing.T) {
 		t.Errorf("the id is not told: %s", c.Message)
 	}
 	patch := kube.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"annotations":{"podid.dev/adopt":"true"}}}`))
-	if err := w.kube.Patch(t.Context(), o, patch); err != nil {
-		t.Fatal(err)
-	}
+	check(t, w.kube.Patch(t.Context(), o, patch))
 	w.until(t, "taken over when asked to", w.says(o, &o.Status.Conditions, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonSynced))
-	if id, role, err := w.role(t.Context(), "shop", "other"); err != nil || id != other || role != readerARN {
+	if id, role, err := w.identity(t.Context(), "shop", "other"); err != nil || id != other || role != readerARN {
 		t.Errorf("got %s with %s, %v", id, role, err)
 	}
 }
@@ -160,14 +156,12 @@ func (w *shops) testRoles(t *testing.T) {
 	w.create(t, policy)
 	w.until(t, "policy", w.says(policy, &policy.Status.Conditions, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonSynced))
 	w.until(t, "role", w.says(role, &role.Status.Conditions, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonSynced))
-	if !strings.HasPrefix(role.Status.ARN, "arn:aws:iam::"+resourcesAccount+":role/podid/shops/bank/") {
+	if !strings.HasPrefix(role.Status.ARN, "arn:aws:iam::"+account+":role/podid/shops/bank/") {
 		t.Errorf("the role is %s", role.Status.ARN)
 	}
 	w.until(t, "association", w.has("bank", "clerk", role.Status.ARN))
 	out, err := w.iam.GetRole(t.Context(), &iam.GetRoleInput{RoleName: &role.Status.Name})
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	if trust, _ := url.QueryUnescape(*out.Role.AssumeRolePolicyDocument); !strings.Contains(trust, `"aws:RequestTag/kubernetes-namespace":"bank"`) {
 		t.Errorf("the trust policy is %s", trust)
 	}
@@ -236,9 +230,7 @@ func (w *shops) testValidation(t *testing.T) {
 	object := func(kind, spec string) *unstructured.Unstructured {
 		o := &unstructured.Unstructured{}
 		text := `{"apiVersion":"podid.dev/v1alpha1","kind":"` + kind + `","metadata":{"namespace":"platform","name":"x"},"spec":` + spec + `}`
-		if err := o.UnmarshalJSON([]byte(text)); err != nil {
-			t.Fatal(err)
-		}
+		check(t, o.UnmarshalJSON([]byte(text)))
 		return o
 	}
 	for _, test := range []struct{ kind, spec, want string }{
@@ -285,20 +277,19 @@ func (w *shops) testACK(t *testing.T) {
 	manifest := func(namespace, name, spec string) *unstructured.Unstructured {
 		o := &unstructured.Unstructured{}
 		text := `{"apiVersion":"eks.services.k8s.aws/v1alpha1","kind":"PodIdentityAssociation","metadata":{"namespace":"` + namespace + `","name":"` + name + `"},"spec":` + spec + `}`
-		if err := o.UnmarshalJSON([]byte(text)); err != nil {
-			t.Fatal(err)
-		}
+		check(t, o.UnmarshalJSON([]byte(text)))
 		w.until(t, "the CRD is served", func(ctx context.Context) error { return w.kube.Create(ctx, o) })
 		return o
 	}
-	condition := func(o *unstructured.Unstructured, kind, status, reason string) func(context.Context) error {
+	// condition: the object has a true one of the kind, with the reason, if it gives one.
+	condition := func(o *unstructured.Unstructured, kind, reason string) func(context.Context) error {
 		return func(ctx context.Context) error {
 			if err := w.kube.Get(ctx, kube.ObjectKeyFromObject(o), o); err != nil {
 				return err
 			}
 			list, _, _ := unstructured.NestedSlice(o.Object, "status", "conditions")
 			for _, item := range list {
-				if c := item.(map[string]any); c["type"] == kind && c["status"] == status && (reason == "" || c["reason"] == reason) {
+				if c := item.(map[string]any); c["type"] == kind && c["status"] == "True" && (reason == "" || c["reason"] == reason) {
 					return nil
 				}
 			}
@@ -306,17 +297,17 @@ func (w *shops) testACK(t *testing.T) {
 		}
 	}
 	o := manifest("ack", "worker", `{"clusterName":"shops","namespace":"ack","serviceAccount":"worker","roleARN":"`+readerARN+`","tags":{"a":"b"}}`)
-	w.until(t, "made", condition(o, "ACK.ResourceSynced", "True", ""))
-	if id, role, err := w.role(t.Context(), "ack", "worker"); err != nil || role != readerARN || id == "" || id != nested(o, "status", "associationID") {
+	w.until(t, "made", condition(o, "ACK.ResourceSynced", ""))
+	if id, role, err := w.identity(t.Context(), "ack", "worker"); err != nil || role != readerARN || id == "" || id != nested(o, "status", "associationID") {
 		t.Errorf("got %s with %s, %v", id, role, err)
 	}
-	if got := nested(o, "status", "ackResourceMetadata", "ownerAccountID"); got != resourcesAccount {
+	if got := nested(o, "status", "ackResourceMetadata", "ownerAccountID"); got != account {
 		t.Errorf("the owner is %q", got)
 	}
 	thief := manifest("ack", "thief", `{"clusterName":"shops","namespace":"bank","serviceAccount":"vault","roleARN":"`+readerARN+`"}`)
-	w.until(t, "may not speak for another namespace", condition(thief, "ACK.Terminal", "True", v1alpha1.ReasonForeignResource))
+	w.until(t, "may not speak for another namespace", condition(thief, "ACK.Terminal", v1alpha1.ReasonForeignResource))
 	platform := manifest("platform", "agent", `{"clusterName":"shops","namespace":"bank","serviceAccount":"agent","roleARN":"`+readerARN+`"}`)
-	w.until(t, "may", condition(platform, "ACK.ResourceSynced", "True", ""))
+	w.until(t, "may", condition(platform, "ACK.ResourceSynced", ""))
 	elsewhere := manifest("ack", "elsewhere", `{"clusterName":"another","namespace":"ack","serviceAccount":"elsewhere","roleARN":"`+readerARN+`"}`)
 
 	id := nested(o, "status", "associationID")
@@ -326,7 +317,7 @@ func (w *shops) testACK(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.until(t, "changed back", w.has("ack", "worker", readerARN))
-	w.until(t, "drift told", condition(o, "ACK.Advisory", "True", v1alpha1.ReasonDriftRepaired))
+	w.until(t, "drift told", condition(o, "ACK.Advisory", v1alpha1.ReasonDriftRepaired))
 	for _, o := range []*unstructured.Unstructured{o, thief, platform} {
 		w.remove(t, o)
 		w.until(t, "deleted", w.gone(o))

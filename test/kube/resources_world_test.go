@@ -5,19 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
-	ekstypes "github.com/aws/aws-sdk-go-v2/service/eks/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	corev1 "k8s.io/api/core/v1"
@@ -30,27 +25,21 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/podid/podid/apis/podidentity/v1alpha1"
-	"github.com/podid/podid/internal/api"
 	"github.com/podid/podid/internal/client"
 	"github.com/podid/podid/internal/kube/follow"
 	"github.com/podid/podid/internal/kube/reconcile"
-	"github.com/podid/podid/internal/server"
 	"github.com/podid/podid/test/lab"
 )
 
-const (
-	resourcesCluster = "shops"
-	resourcesAccount = "111122223333"
-	resourcesRegion  = "eu-west-1"
-)
+const resourcesCluster = "shops"
 
 // operatorRights is what the operator's role may do for resources, and no more.
 const operatorRights = `{"Version":"2012-10-17","Statement":[
-	{"Effect":"Allow","Action":["eks:CreatePodIdentityAssociation","eks:ListPodIdentityAssociations"],"Resource":"arn:aws:eks:eu-west-1:111122223333:cluster/shops"},
+	{"Effect":"Allow","Action":["eks:CreatePodIdentityAssociation","eks:ListPodIdentityAssociations"],"Resource":"arn:aws:eks:us-east-1:111122223333:cluster/shops"},
 	{"Effect":"Allow","Action":["eks:DescribePodIdentityAssociation","eks:UpdatePodIdentityAssociation","eks:DeletePodIdentityAssociation","eks:TagResource","eks:UntagResource"],
-	 "Resource":"arn:aws:eks:eu-west-1:111122223333:podidentityassociation/shops/*"},
+	 "Resource":"arn:aws:eks:us-east-1:111122223333:podidentityassociation/shops/*"},
 	{"Effect":"Allow","Action":"iam:PassRole","Resource":"arn:aws:iam::111122223333:role/podid/shops/*","Condition":{"StringEquals":{"iam:PassedToService":"pods.eks.amazonaws.com"}}},
-	{"Effect":"Allow","Action":"podid:WatchCluster","Resource":"arn:aws:eks:eu-west-1:111122223333:cluster/shops"},
+	{"Effect":"Allow","Action":"podid:WatchCluster","Resource":"arn:aws:eks:us-east-1:111122223333:cluster/shops"},
 	{"Effect":"Allow","Action":["iam:CreateRole","iam:GetRole","iam:UpdateRole","iam:DeleteRole","iam:UpdateAssumeRolePolicy","iam:PutRolePermissionsBoundary",
 	 "iam:DeleteRolePermissionsBoundary","iam:TagRole","iam:UntagRole","iam:PutRolePolicy","iam:GetRolePolicy","iam:ListRolePolicies","iam:DeleteRolePolicy",
 	 "iam:AttachRolePolicy","iam:DetachRolePolicy","iam:ListAttachedRolePolicies"],"Resource":"arn:aws:iam::111122223333:role/podid/shops/*"},
@@ -60,21 +49,17 @@ const operatorRights = `{"Version":"2012-10-17","Statement":[
 
 // shops is a cluster with podid's kinds, a control plane, and the controllers between them.
 type shops struct {
-	lab   *lab.Lab
-	kube  kube.Client
-	admin aws.Config
-	eks   *eks.Client // an administrator's
-	iam   *iam.Client
+	*plane
+	lab  *lab.Lab
+	kube kube.Client
 }
 
 func newShops(t *testing.T) *shops {
 	t.Helper()
-	w := &shops{lab: lab.Light(t, lab.NoControllerManager())}
-	w.plane(t)
+	w := &shops{lab: lab.Light(t, lab.NoControllerManager()), plane: newPlane(t)}
+	w.accounts(t)
 	scheme := runtime.NewScheme()
-	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
-		t.Fatal(err)
-	}
+	check(t, errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)))
 	var err error
 	if w.kube, err = kube.New(w.lab.REST(), kube.Options{Scheme: scheme}); err != nil {
 		t.Fatal(err)
@@ -94,83 +79,39 @@ func newShops(t *testing.T) *shops {
 	return w
 }
 
-// resourcesFolder is where this file is. A control plane in this process moves to a folder of its own.
-var resourcesFolder, _ = os.Getwd()
-
 func (w *shops) apply(t *testing.T, file string) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(resourcesFolder, file))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := w.lab.Apply(t.Context(), string(text)); err != nil {
-		t.Fatal(err)
-	}
+	text, err := os.ReadFile(file)
+	check(t, err)
+	check(t, w.lab.Apply(t.Context(), string(text)))
 }
 
-// plane starts a control plane with the cluster, two roles for everybody and the operator's own.
-func (w *shops) plane(t *testing.T) {
+// accounts makes the cluster, roles for everybody and the operator's own.
+func (w *shops) accounts(t *testing.T) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	started, ended := make(chan server.Started, 1), make(chan error, 1)
-	go func() {
-		ended <- server.Run(ctx, server.Config{
-			Data: t.TempDir(), Listen: "127.0.0.1:0", Region: resourcesRegion, Accounts: []string{resourcesAccount}, Now: time.Now, Strict: true,
-			Emit: func(*api.Record) {}, Ready: func(s server.Started) { started <- s }, Logger: slog.New(slog.DiscardHandler),
-		})
-	}()
-	var s server.Started
-	select {
-	case s = <-started:
-	case err := <-ended:
-		cancel()
-		t.Fatal(err)
+	w.cluster(t, resourcesCluster)
+	for _, name := range []string{"reader", "writer"} {
+		w.role(t, "/podid/shops/", name, podsTrust)
 	}
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("the control plane ended: %v", err)
-		}
-	})
-	key := s.Administrators[0]
-	w.admin = aws.Config{
-		Region: resourcesRegion, BaseEndpoint: &s.Endpoint, HTTPClient: http.DefaultClient,
-		Credentials: credentials.NewStaticCredentialsProvider(key.ID, key.Secret, ""),
+	for _, name := range []string{"secret", "taken"} {
+		w.role(t, "/", name, podsTrust)
 	}
-	w.eks, w.iam = eks.NewFromConfig(w.admin), iam.NewFromConfig(w.admin)
-	_, err := w.eks.CreateCluster(t.Context(), &eks.CreateClusterInput{
-		Name: aws.String(resourcesCluster), RoleArn: aws.String("arn:aws:iam::" + resourcesAccount + ":role/cluster"), ResourcesVpcConfig: &ekstypes.VpcConfigRequest{},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	pods := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"pods.eks.amazonaws.com"},"Action":["sts:AssumeRole","sts:TagSession"]}]}`
-	self := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"` + resourcesAccount + `"},"Action":"sts:AssumeRole"}]}`
-	for name, trust := range map[string]string{"/podid/shops/ reader": pods, "/podid/shops/ writer": pods, "/ secret": pods, "/ taken": pods, "/ operator": self} {
-		path, role, _ := strings.Cut(name, " ")
-		if _, err := w.iam.CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: &role, Path: &path, AssumeRolePolicyDocument: &trust}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := w.iam.PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{
-		RoleName: aws.String("operator"), PolicyName: aws.String("podid"), PolicyDocument: aws.String(operatorRights),
-	}); err != nil {
-		t.Fatal(err)
-	}
+	w.role(t, "/", "operator", document(map[string]any{"Effect": "Allow", "Principal": map[string]string{"AWS": account}, "Action": "sts:AssumeRole"}))
+	w.permit(t, "operator", operatorRights)
 }
 
 const (
-	readerARN = "arn:aws:iam::" + resourcesAccount + ":role/podid/shops/reader"
-	writerARN = "arn:aws:iam::" + resourcesAccount + ":role/podid/shops/writer"
-	secretARN = "arn:aws:iam::" + resourcesAccount + ":role/secret"
+	readerARN = "arn:aws:iam::" + account + ":role/podid/shops/reader"
+	writerARN = "arn:aws:iam::" + account + ":role/podid/shops/writer"
+	secretARN = "arn:aws:iam::" + account + ":role/secret"
 )
 
 // controllers runs them with the operator's rights until the test ends.
 func (w *shops) controllers(t *testing.T, scheme *runtime.Scheme) {
 	t.Helper()
 	operator := w.admin.Copy()
-	operator.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(w.admin), "arn:aws:iam::"+resourcesAccount+":role/operator"))
-	podid := client.New(client.Config{Endpoint: *operator.BaseEndpoint, Region: resourcesRegion, Credentials: operator.Credentials, HTTP: http.DefaultClient, Now: time.Now})
+	operator.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(w.admin), "arn:aws:iam::"+account+":role/operator"))
+	podid := w.podid(operator.Credentials)
 	f := follow.New(follow.Config{
 		Cluster: resourcesCluster,
 		Watch: func(ctx context.Context, after int64, wait time.Duration) (*client.Wanted, error) {
@@ -181,16 +122,12 @@ func (w *shops) controllers(t *testing.T, scheme *runtime.Scheme) {
 	mgr, err := ctrl.NewManager(w.lab.REST(), ctrl.Options{
 		Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	err = reconcile.SetupResources(mgr, reconcile.ResourcesConfig{
-		Cluster: resourcesCluster, Region: resourcesRegion, Account: resourcesAccount, EKS: eks.NewFromConfig(operator), IAM: iam.NewFromConfig(operator),
+		Cluster: resourcesCluster, Region: region, Account: account, EKS: eks.NewFromConfig(operator), IAM: iam.NewFromConfig(operator),
 		Follower: f, ACKNamespaces: []string{"platform"}, Resync: 2 * time.Second, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	var ends sync.WaitGroup
 	ends.Go(func() { _ = f.Run(ctx) })
@@ -208,25 +145,11 @@ func (w *shops) controllers(t *testing.T, scheme *runtime.Scheme) {
 // until looks again and again until what is expected holds; what does not hold is an error that says how it is.
 func (w *shops) until(t *testing.T, what string, look func(ctx context.Context) error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := look(ctx)
-		if err == nil {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			t.Fatalf("%s: %v", what, err)
-		case <-tick.C:
-		}
-	}
+	lab.Eventually(t, 30*time.Second, what, look)
 }
 
-// role is the role that the control plane gives a service account; empty: none.
-func (w *shops) role(ctx context.Context, namespace, account string) (id, role string, err error) {
+// identity is the association and the role that the control plane gives a service account; empty: none.
+func (w *shops) identity(ctx context.Context, namespace, account string) (id, role string, err error) {
 	list, err := w.eks.ListPodIdentityAssociations(ctx, &eks.ListPodIdentityAssociationsInput{
 		ClusterName: aws.String(resourcesCluster), Namespace: &namespace, ServiceAccount: &account,
 	})
@@ -244,7 +167,7 @@ func (w *shops) role(ctx context.Context, namespace, account string) (id, role s
 
 func (w *shops) has(namespace, account, want string) func(context.Context) error {
 	return func(ctx context.Context) error {
-		if _, got, err := w.role(ctx, namespace, account); err != nil || got != want {
+		if _, got, err := w.identity(ctx, namespace, account); err != nil || got != want {
 			return fmt.Errorf("the role is %q: %w", got, err)
 		}
 		return nil
@@ -276,27 +199,19 @@ func (w *shops) gone(o kube.Object) func(context.Context) error {
 
 func (w *shops) create(t *testing.T, o kube.Object) {
 	t.Helper()
-	if err := w.kube.Create(t.Context(), o); err != nil {
-		t.Fatal(err)
-	}
+	check(t, w.kube.Create(t.Context(), o))
 }
 
 func (w *shops) remove(t *testing.T, o kube.Object) {
 	t.Helper()
-	if err := w.kube.Delete(t.Context(), o); err != nil {
-		t.Fatal(err)
-	}
+	check(t, w.kube.Delete(t.Context(), o))
 }
 
 func (w *shops) associate(t *testing.T, namespace, account, role string) string {
 	t.Helper()
-	out, err := w.eks.CreatePodIdentityAssociation(t.Context(), &eks.CreatePodIdentityAssociationInput{
-		ClusterName: aws.String(resourcesCluster), Namespace: &namespace, ServiceAccount: &account, RoleArn: &role,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return *out.Association.AssociationId
+	id, err := w.plane.associate(t.Context(), resourcesCluster, namespace, account, role)
+	check(t, err)
+	return id
 }
 
 func associationOf(namespace, name, role string) *v1alpha1.PodIdentityAssociation {

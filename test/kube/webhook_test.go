@@ -1,26 +1,19 @@
 package kube_test
 
 import (
-	"bufio"
 	"context"
 	"encoding/pem"
+	"errors"
 	"net/http"
 	"net/http/httptest"
-	"os/exec"
-	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
-	ekstypes "github.com/aws/aws-sdk-go-v2/service/eks/types"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -35,83 +28,30 @@ import (
 	"github.com/podid/podid/test/lab"
 )
 
-const (
-	webhookCluster = "admission"
-	webhookTrust   = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"pods.eks.amazonaws.com"},"Action":["sts:AssumeRole","sts:TagSession"]}]}`
-)
+const webhookCluster = "admission"
 
-// webhookPlane is a control plane, a process of its own, with one cluster.
-type webhookPlane struct {
-	aws     aws.Config
-	account string
-	stop    func() // ends it; more than once is once
-}
+// webhookPlane is a control plane with one cluster.
+type webhookPlane struct{ *plane }
 
-func newWebhookPlane(t *testing.T) *webhookPlane {
+func newWebhookPlane(t *testing.T) webhookPlane {
 	t.Helper()
-	podid, err := lab.Build(t.Context(), "./cmd/podid")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	awsConfig := filepath.Join(dir, "aws", "config")
-	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, podid, "serve", "--data", filepath.Join(dir, "data"), "--aws-config", awsConfig, "--listen", "127.0.0.1:0")
-	cmd.Stderr = t.Output()
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	p := &webhookPlane{stop: sync.OnceFunc(func() {
-		cancel()
-		_ = cmd.Wait() // "signal: killed"
-	})}
-	t.Cleanup(p.stop)
-	lines := bufio.NewScanner(out)
-	serves := func(line string) bool { return strings.HasPrefix(line, "podid serves ") }
-	for lines.Scan() && !serves(lines.Text()) {
-	}
-	if !serves(lines.Text()) {
-		t.Fatal("podid serve ended")
-	}
-	p.aws, err = config.LoadDefaultConfig(t.Context(), config.WithSharedConfigFiles([]string{awsConfig}),
-		config.WithSharedCredentialsFiles([]string{}), config.WithSharedConfigProfile("podid"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	caller, err := sts.NewFromConfig(p.aws).GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.account = *caller.Account
-	if _, err := eks.NewFromConfig(p.aws).CreateCluster(t.Context(), &eks.CreateClusterInput{
-		Name: aws.String(webhookCluster), RoleArn: aws.String("arn:aws:iam::" + p.account + ":role/cluster"), ResourcesVpcConfig: &ekstypes.VpcConfigRequest{},
-	}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := iam.NewFromConfig(p.aws).CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: aws.String("app"), AssumeRolePolicyDocument: aws.String(webhookTrust)}); err != nil {
-		t.Fatal(err)
-	}
+	p := webhookPlane{newPlane(t)}
+	p.cluster(t, webhookCluster)
+	p.role(t, "/", "app", podsTrust)
 	return p
 }
 
 // associate returns when the association is acknowledged.
-func (p *webhookPlane) associate(ctx context.Context, namespace, serviceAccount string) error {
-	_, err := eks.NewFromConfig(p.aws).CreatePodIdentityAssociation(ctx, &eks.CreatePodIdentityAssociationInput{
-		ClusterName: aws.String(webhookCluster), Namespace: &namespace, ServiceAccount: &serviceAccount,
-		RoleArn: aws.String("arn:aws:iam::" + p.account + ":role/app"),
-	})
+func (p webhookPlane) associate(ctx context.Context, namespace, serviceAccount string) error {
+	_, err := p.plane.associate(ctx, webhookCluster, namespace, serviceAccount, roleARN("app"))
 	return err
 }
 
 // follower follows the cluster until the test ends.
-func (p *webhookPlane) follower(t *testing.T) *follow.Follower {
+func (p webhookPlane) follower(t *testing.T) *follow.Follower {
 	t.Helper()
-	podid := client.New(client.Config{Endpoint: *p.aws.BaseEndpoint, Region: p.aws.Region, Credentials: p.aws.Credentials, HTTP: http.DefaultClient, Now: time.Now})
-	service := eks.NewFromConfig(p.aws, func(o *eks.Options) { o.Retryer = aws.NopRetryer{} })
+	podid := p.podid(p.admin.Credentials)
+	service := eks.NewFromConfig(p.admin, func(o *eks.Options) { o.Retryer = aws.NopRetryer{} })
 	f := follow.New(follow.Config{
 		Cluster: webhookCluster,
 		Watch: func(ctx context.Context, after int64, wait time.Duration) (*client.Wanted, error) {
@@ -210,22 +150,13 @@ func (w *webhook) asked() {
 	w.serve(inject.Defaults(), always(true))
 	w.namespace("ready", nil)
 	w.account("ready", "s", nil)
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
+	lab.Eventually(w.t, 30*time.Second, "the API server calls the webhook", func(context.Context) error {
 		pod, err := w.create("ready", "s", metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
-		if err != nil {
-			w.t.Fatal(err)
+		if err == nil && !injected(pod) {
+			return errors.New("it does not")
 		}
-		if injected(pod) {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-w.t.Context().Done():
-			w.t.Fatal("the API server does not call the webhook")
-		}
-	}
+		return err
+	})
 }
 
 func (w *webhook) namespace(name string, labels map[string]string) {
