@@ -164,12 +164,7 @@ func (a associations) role(ctx context.Context, o *v1alpha1.PodIdentityAssociati
 
 // remove deletes the association, if it is this object's.
 func (a associations) remove(ctx context.Context, o *v1alpha1.PodIdentityAssociation) []told {
-	err := a.release(ctx, o)
-	if err == nil {
-		return nil
-	}
-	verdict{&o.Status.Conditions, o.Generation, a.Now()}.write(err, nil)
-	return news(err, nil)
+	return verdict{&o.Status.Conditions, o.Generation, a.Now()}.removed(a.release(ctx, o))
 }
 
 func (a associations) release(ctx context.Context, o *v1alpha1.PodIdentityAssociation) error {

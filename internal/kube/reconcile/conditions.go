@@ -107,6 +107,15 @@ func (v verdict) write(err error, drift []string) {
 	}
 }
 
+// removed says what kept an object from going; nothing if nothing did.
+func (v verdict) removed(err error) []told {
+	if err == nil {
+		return nil
+	}
+	v.write(err, nil)
+	return news(err, nil)
+}
+
 // applied reports whether a spec of this generation has been in force: what differs from it now, somebody else has changed.
 func applied(conditions []metav1.Condition, generation int64) bool {
 	c := meta.FindStatusCondition(conditions, v1alpha1.ConditionReady)

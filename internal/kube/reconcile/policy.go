@@ -204,26 +204,11 @@ func (r policies) forget(ctx context.Context, arn string, v *types.PolicyVersion
 
 // remove deletes the policy.
 func (r policies) remove(ctx context.Context, o *v1alpha1.Policy) []told {
-	err := r.release(ctx, o)
-	if err == nil {
-		return nil
-	}
-	verdict{&o.Status.Conditions, o.Generation, r.Now()}.write(err, nil)
-	return news(err, nil)
+	return verdict{&o.Status.Conditions, o.Generation, r.Now()}.removed(r.release(ctx, o))
 }
 
 func (r policies) release(ctx context.Context, o *v1alpha1.Policy) error {
-	if r.IAM == nil {
-		if o.Status.ARN == "" {
-			return nil
-		}
-		return r.notEnabled()
-	}
-	err := r.shadowed(ctx, o)
-	if _, refused := refusedAs(err); refused {
-		return nil // it is another object's
-	}
-	if err != nil {
+	if own, err := r.owns(o.Status.ARN, func() error { return r.shadowed(ctx, o) }); !own {
 		return err
 	}
 	arn := r.arn(o)

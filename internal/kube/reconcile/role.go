@@ -131,6 +131,22 @@ func (r *resources) notEnabled() error {
 	return refuse(v1alpha1.ReasonNotEnabled, "the operator makes no roles and policies from objects: an administrator has to allow it (--iam-resources)")
 }
 
+// owns reports whether what is in IAM by an object's name is the object's to remove: it is not where nothing was ever made, or an older
+// object has the name.
+func (r *resources) owns(arn string, shadowed func() error) (bool, error) {
+	if r.IAM == nil {
+		if arn == "" {
+			return false, nil
+		}
+		return false, r.notEnabled()
+	}
+	err := shadowed()
+	if _, refused := refusedAs(err); refused {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // shadowed is a refusal if an older object is about the role of the same name. IAM does not tell upper from lower case.
 func (r roles) shadowed(ctx context.Context, o *v1alpha1.Role) error {
 	var list v1alpha1.RoleList
@@ -206,26 +222,11 @@ func (r *resources) trust(namespace string) string {
 
 // remove deletes the role.
 func (r roles) remove(ctx context.Context, o *v1alpha1.Role) []told {
-	err := r.release(ctx, o)
-	if err == nil {
-		return nil
-	}
-	verdict{&o.Status.Conditions, o.Generation, r.Now()}.write(err, nil)
-	return news(err, nil)
+	return verdict{&o.Status.Conditions, o.Generation, r.Now()}.removed(r.release(ctx, o))
 }
 
 func (r roles) release(ctx context.Context, o *v1alpha1.Role) error {
-	if r.IAM == nil {
-		if o.Status.ARN == "" {
-			return nil
-		}
-		return r.notEnabled()
-	}
-	err := r.shadowed(ctx, o)
-	if _, refused := refusedAs(err); refused {
-		return nil // it is another object's
-	}
-	if err != nil {
+	if own, err := r.owns(o.Status.ARN, func() error { return r.shadowed(ctx, o) }); !own {
 		return err
 	}
 	role, visible, err := r.find(ctx, r.name(o))
