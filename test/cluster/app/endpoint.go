@@ -30,17 +30,9 @@ func ask(ctx context.Context, token string) error {
 		return err
 	}
 	req.Header.Set("Authorization", token)
-	resp, err := plain.Do(req)
+	body, err := send(plain, req)
 	if err != nil {
 		return err
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%d %s", resp.StatusCode, strings.TrimSpace(string(body)))
 	}
 	var granted struct{ AccessKeyId, SecretAccessKey, Token string } //nolint:revive,staticcheck // the endpoint's spelling
 	if err := json.Unmarshal(body, &granted); err != nil {
@@ -50,6 +42,22 @@ func ask(ctx context.Context, token string) error {
 		return errors.New("the answer holds no credentials")
 	}
 	return nil
+}
+
+// send sends a request and reads the answer; all but a plain yes is an error.
+func send(h interface {
+	Do(*http.Request) (*http.Response, error)
+}, req *http.Request) ([]byte, error) {
+	resp, err := h.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%d %s", resp.StatusCode, strings.TrimSpace(string(body)))
+	}
+	return body, err
 }
 
 func ownToken() (string, error) {
