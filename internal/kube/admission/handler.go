@@ -34,6 +34,14 @@ const (
 // maxBody bounds a request. The API server takes objects of up to 3 MiB, and sends them once.
 const maxBody = 3<<20 + 64<<10
 
+// Anybody in the cluster reaches the webhook, and what is read is held several times over until it is decided. So few large bodies are
+// read at once; pods are seldom that large.
+const (
+	largeBody   = 256 << 10
+	largeAtOnce = 8
+	largeWait   = 2 * time.Second // of the five that the API server waits
+)
+
 // Config is what a Handler needs. The three sources are required.
 type Config struct {
 	Settings        inject.Settings
@@ -48,6 +56,7 @@ type Config struct {
 type Handler struct {
 	c       Config
 	metrics *metrics
+	large   chan struct{} // one for each large body
 }
 
 // New makes a Handler.
@@ -64,7 +73,7 @@ func New(c Config) (*Handler, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Handler{c: c, metrics: newMetrics()}, nil
+	return &Handler{c: c, metrics: newMetrics(), large: make(chan struct{}, largeAtOnce)}, nil
 }
 
 // ServeHTTP answers one request. spec: pod-identity.md 5.1
@@ -91,6 +100,12 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) int {
 	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/json" {
 		return refuse(w, http.StatusUnsupportedMediaType, "invalid Content-Type, expected `application/json`")
 	}
+	if r.ContentLength < 0 || r.ContentLength > largeBody {
+		if !h.room(r.Context()) {
+			return refuse(w, http.StatusServiceUnavailable, "too many large requests at once")
+		}
+		defer func() { <-h.large }()
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		return refuse(w, http.StatusRequestEntityTooLarge, "an AdmissionReview is not that large")
@@ -104,6 +119,19 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) int {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	return write(w, answer)
+}
+
+// room waits for its turn to read a large body.
+func (h *Handler) room(ctx context.Context) bool {
+	timer := time.NewTimer(largeWait)
+	defer timer.Stop()
+	select {
+	case h.large <- struct{}{}:
+		return true
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return false
 }
 
 func refuse(w http.ResponseWriter, code int, text string) int {
