@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -88,8 +89,8 @@ func (c *Config) check() error {
 			errs = append(errs, fmt.Errorf("--%s is needed", f.name))
 		}
 	}
-	if u, err := url.Parse(c.Endpoint); c.Endpoint != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
-		errs = append(errs, fmt.Errorf("--endpoint %q is not a URL of the form https://host:port", c.Endpoint))
+	if c.Endpoint != "" {
+		errs = append(errs, checkEndpoint(c.Endpoint))
 	}
 	if c.RoleARN != "" && c.account() == "" {
 		errs = append(errs, fmt.Errorf("--role-arn %q is not of the form arn:aws:iam::111122223333:role/NAME", c.RoleARN))
@@ -113,6 +114,19 @@ func (c *Config) check() error {
 		errs = append(errs, errors.New("--service-account-lookup-grace-period must be more than 0"))
 	}
 	return errors.Join(errs...)
+}
+
+// checkEndpoint holds that the operator's token never travels in the clear, except on this machine.
+func checkEndpoint(endpoint string) error {
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return fmt.Errorf("--endpoint %q is not a URL of the form https://host:port", endpoint)
+	}
+	ip := net.ParseIP(u.Hostname())
+	if u.Scheme == "http" && u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return fmt.Errorf("--endpoint %q is not https: tokens and credentials would travel in the clear", endpoint)
+	}
+	return nil
 }
 
 // account is the account of the operator's role.

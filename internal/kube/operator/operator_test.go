@@ -28,6 +28,12 @@ func TestConfig_saysAllThatIsWrong(t *testing.T) {
 	if err := good.Check(); err != nil {
 		t.Fatal(err)
 	}
+	for _, near := range []string{"http://127.0.0.1:8474", "http://[::1]:8474", "http://localhost:8474"} {
+		c := good
+		if c.Endpoint = near; c.Check() != nil {
+			t.Errorf("%s: %v", near, c.Check())
+		}
+	}
 	tests := []struct {
 		name  string
 		spoil func(*operator.Config)
@@ -38,6 +44,7 @@ func TestConfig_saysAllThatIsWrong(t *testing.T) {
 		}},
 		{"no URL", func(c *operator.Config) { c.Endpoint = "podid.example.com" }, []string{"--endpoint"}},
 		{"no role", func(c *operator.Config) { c.RoleARN = "arn:aws:iam::111122223333:user/me" }, []string{"--role-arn"}},
+		{"tokens in the clear", func(c *operator.Config) { c.Endpoint = "http://podid.example.com" }, []string{"in the clear"}},
 		{"roles without a boundary", func(c *operator.Config) { c.IAMResources = true }, []string{"--iam-permissions-boundary"}},
 		{"a webhook without TLS", func(c *operator.Config) { c.WebhookURL = "http://10.0.0.1" }, []string{"--webhook-url"}},
 	}
