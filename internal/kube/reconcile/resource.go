@@ -65,7 +65,7 @@ func (r *outer[O]) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result
 		r.forget(req.NamespacedName)
 	}
 	if gone {
-		return ctrl.Result{}, nil
+		return ctrl.Result{}, nil //nolint:nilerr // not found is an answer
 	}
 	if strange {
 		return ctrl.Result{}, r.drop(ctx, o) // what it once made it has given up with that
