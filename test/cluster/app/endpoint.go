@@ -15,6 +15,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
 var plain = &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{}}
@@ -45,9 +47,7 @@ func ask(ctx context.Context, token string) error {
 }
 
 // send sends a request and reads the answer; all but a plain yes is an error.
-func send(h interface {
-	Do(*http.Request) (*http.Response, error)
-}, req *http.Request) ([]byte, error) {
+func send(h aws.HTTPClient, req *http.Request) ([]byte, error) {
 	resp, err := h.Do(req)
 	if err != nil {
 		return nil, err
