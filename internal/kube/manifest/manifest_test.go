@@ -203,6 +203,20 @@ func TestAgent_refusesWhatIsNotTheAddonsToChoose(t *testing.T) {
 	}
 }
 
+// The version of an image is what the control plane says.
+func TestAgent_anImageIsNoMoreThanAnImage(t *testing.T) {
+	t.Parallel()
+	d := defaults()
+	d.Image = "registry.example.com/agent:v1\n      hostPID: true"
+	objects, err := manifest.Agent(d, "")
+	if err != nil {
+		return // refused is as well
+	}
+	if _, found, _ := unstructured.NestedFieldNoCopy(objects[len(objects)-1].Object, "spec", "template", "spec", "hostPID"); found {
+		t.Error("it is more of the pod")
+	}
+}
+
 func TestAgent_isTheAgentAlone(t *testing.T) {
 	t.Parallel()
 	objects, err := manifest.Agent(defaults(), "")
