@@ -207,13 +207,18 @@ func TestAgent_refusesWhatIsNotTheAddonsToChoose(t *testing.T) {
 func TestAgent_anImageIsNoMoreThanAnImage(t *testing.T) {
 	t.Parallel()
 	d := defaults()
-	d.Image = "registry.example.com/agent:v1\n      hostPID: true"
+	d.Image = "registry.example.com/agent:v1\n          tty: true"
 	objects, err := manifest.Agent(d, "")
 	if err != nil {
-		return // refused is as well
+		t.Fatal(err)
 	}
-	if _, found, _ := unstructured.NestedFieldNoCopy(objects[len(objects)-1].Object, "spec", "template", "spec", "hostPID"); found {
-		t.Error("it is more of the pod")
+	containers, _, err := unstructured.NestedSlice(objects[len(objects)-1].Object, "spec", "template", "spec", "containers")
+	if err != nil || len(containers) != 1 {
+		t.Fatalf("got %v, %v", containers, err)
+	}
+	c, _ := containers[0].(map[string]any)
+	if _, more := c["tty"]; more || c["image"] != d.Image {
+		t.Errorf("it is more of the container: %v", c)
 	}
 }
 
