@@ -21,6 +21,7 @@ const (
 	eventQueue   = 64
 	eventTimeout = 5 * time.Second
 	maxTold      = 1024 // pods and texts that are remembered
+	maxTexts     = 4    // of them, of one pod
 	maxNote      = 1024 // bytes, as Kubernetes has it
 	maxInstance  = 128  // bytes, as Kubernetes has it
 )
@@ -111,7 +112,7 @@ func (v *events) due(key toldKey) (since int, ok bool) {
 	}
 	if t != nil {
 		since = t.since
-	} else if !v.room(now) {
+	} else if !v.room(key.uid, now) {
 		v.count.EventsDropped.Add(1)
 		return 0, false
 	}
@@ -119,17 +120,19 @@ func (v *events) due(key toldKey) (since int, ok bool) {
 	return since, true
 }
 
-// room forgets what was told long ago, where there is too much.
-func (v *events) room(now time.Time) bool {
-	if len(v.told) < maxTold {
-		return true
-	}
+// room forgets what was told long ago, where there is too much. A pod has little of it: whoever forges tokens chooses their pod, and
+// what is wrong with them.
+func (v *events) room(uid string, now time.Time) bool {
+	texts := 0
 	for key, t := range v.told {
-		if now.Sub(t.at) >= eventPause {
+		switch {
+		case now.Sub(t.at) >= eventPause && (key.uid == uid || len(v.told) >= maxTold):
 			delete(v.told, key)
+		case key.uid == uid:
+			texts++
 		}
 	}
-	return len(v.told) < maxTold
+	return len(v.told) < maxTold && texts < maxTexts
 }
 
 // drop counts an event that was not written; the next refusal tries again.

@@ -147,3 +147,28 @@ func TestEventsNeverHoldUpAPod(t *testing.T) {
 		}
 	})
 }
+
+// Whose token was refused is only claimed: nobody can fill another's pod with events, or use up the room for those of all others.
+func TestAPodHasFewEvents(t *testing.T) {
+	up, api := &authService{}, newAPIServer()
+	api.start("a")
+	api.start("b")
+	running(t, up, watched(t, api), func(t *testing.T, s *agent.Server) {
+		for i := range 50 {
+			up.refuse(400, "InvalidTokenException", fmt.Sprint("forged ", i))
+			ask(s, podToken("a", time.Now().Add(time.Hour)))
+			time.Sleep(time.Second)
+		}
+		up.refuse(404, "ResourceNotFoundException", "no association")
+		ask(s, podToken("b", time.Now().Add(time.Hour)))
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		events := map[string]int{}
+		for _, e := range api.written(t) {
+			events[e["regarding"].(map[string]any)["name"].(string)]++
+		}
+		if events["a"] != 4 || events["b"] != 1 {
+			t.Errorf("got %v", events)
+		}
+	})
+}
