@@ -104,7 +104,8 @@ func (w *world) boundary(t *testing.T, k *apiServer) {
 	}
 	limit := must(im.CreatePolicy(ctx, &iam.CreatePolicyInput{PolicyName: aws.String("limit"), PolicyDocument: aws.String(
 		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}`)}))(t).Policy.Arn
-	conn, _ := w.open(t, k, func(c *connect.Config) { c.IAMResources, c.IAMBoundary = true, *limit })
+	values := must(connect.Values(nil, nil, []string{"operator.ackNamespaces=[ack-system, platform]"}))(t)
+	conn, _ := w.open(t, k, func(c *connect.Config) { c.IAMResources, c.IAMBoundary, c.Values = true, *limit, values })
 	if err := must(conn.Plan(ctx))(t).Do(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -117,8 +118,10 @@ func (w *world) boundary(t *testing.T, k *apiServer) {
 		t.Error("the operator may take boundaries away")
 	}
 	args := k.get("/apis/apps/v1/namespaces/podid-system/deployments/podid-operator")["spec"].(object)["template"].(object)["spec"].(object)["containers"].([]any)[0].(object)["args"].([]any)
-	if !slices.Contains(args, any("--iam-permissions-boundary="+*limit)) {
-		t.Errorf("the operator is not told: %v", args)
+	for _, want := range []string{"--iam-permissions-boundary=" + *limit, "--ack-namespaces=ack-system,platform"} {
+		if !slices.Contains(args, any(want)) {
+			t.Errorf("the operator is not told %s: %v", want, args)
+		}
 	}
 	conn, _ = w.open(t, k)
 	if err := must(conn.Plan(ctx))(t).Do(ctx); err != nil {
