@@ -51,6 +51,9 @@ func (c *Cluster) tellPods(ctx context.Context, api *client.Client, uids []strin
 			return
 		case errors.Is(err, fault.NotFound): // a cluster that does not exist has no tokens
 			return
+		case errors.Is(err, fault.Limit):
+			c.Logger.ErrorContext(ctx, "ended pods are not taken, their tokens are good until they expire", "cluster", c.Name, "pods", len(uids), "error", err)
+			return
 		}
 		c.Logger.WarnContext(ctx, "cannot tell of ended pods", "cluster", c.Name, "pods", len(uids), "error", err)
 		select {

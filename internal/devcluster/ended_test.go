@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,6 +28,8 @@ func TestClose_tellsTheControlPlane(t *testing.T) {
 	t.Parallel()
 	told := make(chan []string, 10)
 	asked := 0
+	var full atomic.Bool
+	refused := make(chan struct{}, 100)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		form, _ := url.ParseQuery(string(body))
@@ -42,6 +45,12 @@ func TestClose_tellsTheControlPlane(t *testing.T) {
 		case r.Method == http.MethodPost && r.URL.Path == "/clusters/local/ended-pods":
 			if asked++; asked == 1 {
 				w.WriteHeader(http.StatusServiceUnavailable)
+				return
+			}
+			if full.Load() {
+				w.Header().Set("X-Amzn-Errortype", "ResourceLimitExceededException")
+				w.WriteHeader(http.StatusBadRequest)
+				refused <- struct{}{}
 				return
 			}
 			var in struct{ PodUIDs []string }
@@ -81,8 +90,7 @@ func TestClose_tellsTheControlPlane(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	waits := map[string]bool{}
-	for range 3 {
+	end := func() string {
 		p, err := k.StartPod(ctx, devcluster.PodSpec{Namespace: "shop", ServiceAccount: "uploader"})
 		if err != nil {
 			t.Fatal(err)
@@ -90,7 +98,11 @@ func TestClose_tellsTheControlPlane(t *testing.T) {
 		if err := p.Close(); err != nil {
 			t.Fatal(err)
 		}
-		waits[p.UID] = true
+		return p.UID
+	}
+	waits := map[string]bool{}
+	for range 3 {
+		waits[end()] = true
 	}
 	for len(waits) > 0 {
 		for _, uid := range <-told {
@@ -99,5 +111,13 @@ func TestClose_tellsTheControlPlane(t *testing.T) {
 			}
 			delete(waits, uid)
 		}
+	}
+
+	full.Store(true) // what is over the limit is not told again, or all that comes after would wait
+	end()
+	<-refused
+	full.Store(false)
+	if after, got := end(), <-told; len(got) != 1 || got[0] != after {
+		t.Errorf("told of %v, want %s alone", got, after)
 	}
 }
