@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/podid/podid/internal/fault"
@@ -117,6 +118,7 @@ func (w *world) boundary(t *testing.T, k *apiServer) {
 	if strings.Contains(text, "iam:DeleteRolePermissionsBoundary") {
 		t.Error("the operator may take boundaries away")
 	}
+	w.bounded(t, text, *limit)
 	args := k.get("/apis/apps/v1/namespaces/podid-system/deployments/podid-operator")["spec"].(object)["template"].(object)["spec"].(object)["containers"].([]any)[0].(object)["args"].([]any)
 	for _, want := range []string{"--iam-permissions-boundary=" + *limit, "--ack-namespaces=ack-system,platform"} {
 		if !slices.Contains(args, any(want)) {
@@ -128,4 +130,70 @@ func (w *world) boundary(t *testing.T, k *apiServer) {
 		t.Fatal(err)
 	}
 	must(im.DeletePolicy(ctx, &iam.DeletePolicyInput{PolicyArn: limit}))(t)
+}
+
+// bounded holds the operator's rights against IAM: what it may do it may do within the boundary, and nothing takes that away.
+func (w *world) bounded(t *testing.T, rights, limit string) {
+	t.Helper()
+	ctx, name := t.Context(), aws.String("operators-rights")
+	admin := iam.NewFromConfig(w.aws)
+	must(admin.CreateUser(ctx, &iam.CreateUserInput{UserName: name}))(t)
+	must(admin.PutUserPolicy(ctx, &iam.PutUserPolicyInput{UserName: name, PolicyName: name, PolicyDocument: &rights}))(t)
+	key := must(admin.CreateAccessKey(ctx, &iam.CreateAccessKeyInput{UserName: name}))(t).AccessKey
+	config := w.aws.Copy()
+	config.Credentials = credentials.NewStaticCredentialsProvider(*key.AccessKeyId, *key.SecretAccessKey, "")
+	operator := iam.NewFromConfig(config)
+
+	const document = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`
+	trust, path := aws.String(strings.Replace(document, `"Action":"*","Resource":"*"`, `"Action":"sts:AssumeRole","Principal":{"AWS":"*"}`, 1)), aws.String("/podid/prod/shop/")
+	create := func(by *iam.Client, role string, path, boundary *string) error {
+		_, err := by.CreateRole(ctx, &iam.CreateRoleInput{RoleName: &role, Path: path, AssumeRolePolicyDocument: trust, PermissionsBoundary: boundary})
+		return err
+	}
+	put := func(role string) error {
+		_, err := operator.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: &role, PolicyName: name, PolicyDocument: aws.String(document)})
+		return err
+	}
+	attach := func(role string) error {
+		_, err := operator.AttachRolePolicy(ctx, &iam.AttachRolePolicyInput{RoleName: &role, PolicyArn: &limit})
+		return err
+	}
+	bound := func(role, boundary string) error {
+		_, err := operator.PutRolePermissionsBoundary(ctx, &iam.PutRolePermissionsBoundaryInput{RoleName: &role, PermissionsBoundary: &boundary})
+		return err
+	}
+	other := *must(admin.CreatePolicy(ctx, &iam.CreatePolicyInput{PolicyName: aws.String("other"), PolicyDocument: aws.String(document)}))(t).Policy.Arn
+	if err := create(admin, "free", path, nil); err != nil {
+		t.Fatal(err)
+	}
+	unbind := func(role string) error {
+		_, err := operator.DeleteRolePermissionsBoundary(ctx, &iam.DeleteRolePermissionsBoundaryInput{RoleName: &role})
+		return err
+	}
+	widen := func() error {
+		_, err := operator.CreatePolicyVersion(ctx, &iam.CreatePolicyVersionInput{PolicyArn: &limit, PolicyDocument: aws.String(document), SetAsDefault: true})
+		return err
+	}
+	for i, may := range []error{create(operator, "bounded", path, &limit), put("bounded"), attach("bounded"), bound("bounded", limit)} {
+		if may != nil {
+			t.Errorf("%d: may not: %v", i, may)
+		}
+	}
+	for i, may := range []error{
+		create(operator, "more", path, nil), create(operator, "more", path, &other), create(operator, "more", aws.String("/podid/production/shop/"), &limit),
+		put("free"), attach("free"), bound("bounded", other), unbind("bounded"), widen(),
+	} {
+		if may == nil || !strings.Contains(may.Error(), "AccessDenied") {
+			t.Errorf("%d: got %v, want a refusal", i, may)
+		}
+	}
+	if err := bound("free", limit); err != nil || put("free") != nil {
+		t.Errorf("a role that came by its boundary later: %v", err)
+	}
+	for _, role := range []string{"bounded", "free"} {
+		_, _ = admin.DetachRolePolicy(ctx, &iam.DetachRolePolicyInput{RoleName: &role, PolicyArn: &limit})
+		must(admin.DeleteRolePolicy(ctx, &iam.DeleteRolePolicyInput{RoleName: &role, PolicyName: name}))(t)
+		must(admin.DeleteRole(ctx, &iam.DeleteRoleInput{RoleName: &role}))(t)
+	}
+	must(admin.DeletePolicy(ctx, &iam.DeletePolicyInput{PolicyArn: &other}))(t)
 }
