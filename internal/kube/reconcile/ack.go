@@ -309,7 +309,8 @@ func (a *acks) forget(name types.NamespacedName) {
 
 func (a *acks) release(ctx context.Context, o *unstructured.Unstructured) error {
 	known := text(o, "status", "associationID")
-	if !a.entitled(o) || known == "" && !a.certain(ctx, o) {
+	ready, why := ackWord(o)
+	if !a.entitled(o) || known == "" && (!ready && barred(why) || !a.certain(ctx, o)) {
 		return nil
 	}
 	err := a.shadowed(ctx, ackServiceAccount(o), o)

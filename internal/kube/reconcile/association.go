@@ -168,6 +168,9 @@ func (a associations) remove(ctx context.Context, o *v1alpha1.PodIdentityAssocia
 }
 
 func (a associations) release(ctx context.Context, o *v1alpha1.PodIdentityAssociation) error {
+	if ready, why := word(o.Status.Conditions); o.Status.AssociationID == "" && !ready && barred(why) {
+		return nil
+	}
 	err := a.shadowed(ctx, serviceAccount{o.Namespace, o.Spec.ServiceAccount}, o)
 	if _, refused := refusedAs(err); refused {
 		return nil // it is another object's

@@ -240,6 +240,11 @@ func (r *resources) unmake(ctx context.Context, w wish) error {
 	return nil
 }
 
+// barred reports whether an object was refused for what it asks for: then an association that is there with the same role is not its own.
+func barred(reason string) bool {
+	return reason == v1alpha1.ReasonDenied || reason == v1alpha1.ReasonForeignRole || reason == v1alpha1.ReasonForeignResource
+}
+
 // requestToken names one attempt of making an association: the same while neither the object nor what is known of it changes, so
 // that an answer that was lost is not asked for twice.
 func requestToken(uid string, generation int64, known string, last *metav1.Condition) string {

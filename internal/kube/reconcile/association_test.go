@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrlreconcile "sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/podid/podid/apis/podidentity/v1alpha1"
 	"github.com/podid/podid/internal/kube/reconcile"
@@ -262,6 +263,46 @@ func TestAssociation_statusIsNoProof(t *testing.T) {
 	w.delete(w.association("till"))
 	if err := w.look(w.Associations, "shop", "till"); err != nil || w.eks.of("bank", "vault") == nil || !w.gone(o, "shop", "till") {
 		t.Errorf("another namespace's association is gone: %v", err)
+	}
+}
+
+// An object that was not allowed to have its way has made nothing, and takes nothing with it when it goes.
+func TestAssociation_deletionOfOneThatWasRefused(t *testing.T) {
+	t.Parallel()
+	const foreign = "arn:aws:iam::111122223333:role/podid/lab/bank/clerk"
+	for name, test := range map[string]struct {
+		role string
+		fail error
+	}{
+		"not permitted": {reader, refused("AccessDeniedException", "no iam:PassRole")},
+		"another's":     {foreign, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			own := association("till", "till", test.role)
+			ack := ackObject("shop", ackSpec(map[string]any{"serviceAccount": "desk", "roleARN": test.role}))
+			w := newObjects(t, nil, own, ack)
+			w.eks.add("shop", "till", test.role)
+			w.eks.add("shop", "desk", test.role)
+			if test.fail != nil {
+				w.eks.fail["Create"] = test.fail
+			}
+			for _, r := range []ctrlreconcile.Reconciler{w.Associations, w.ACK} {
+				if err := w.look(r, "shop", "till"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.delete(w.association("till"))
+			w.delete(w.ackObject("shop"))
+			for _, r := range []ctrlreconcile.Reconciler{w.Associations, w.ACK} {
+				if err := w.look(r, "shop", "till"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if len(w.eks.associations) != 2 || !w.gone(own, "shop", "till") {
+				t.Errorf("left %v", w.eks.associations)
+			}
+		})
 	}
 }
 
