@@ -54,7 +54,7 @@ func TestReplaceIssuerPermission(t *testing.T) {
 	t.Parallel()
 	w, ctx := newWorld(t), t.Context()
 	_, err := w.iam.CreateUser(ctx, iam.User{Account: account, Name: "operator", Inline: map[string]*policy.Source{"p": policy.NewSource(
-		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"podid:PutClusterReport","Resource":"arn:aws:eks:us-west-2:111122223333:cluster/c"}]}`)}})
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"podid:PutClusterReport","Resource":"arn:aws:eks:us-west-2:111122223333:cluster/*"}]}`)}})
 	must(t, err)
 	key, err := w.iam.CreateAccessKey(ctx, account, "operator")
 	must(t, err)
@@ -71,4 +71,10 @@ func TestReplaceIssuerPermission(t *testing.T) {
 	first.JWKS = report(t).JWKS // its keys are its own to say
 	must(t, operator.PutClusterReport(ctx, "c", first))
 	must(t, w.admin.PutClusterReport(ctx, "c", other))
+
+	_, err = w.clusters.Create(ctx, cluster.Cluster{Account: account, Name: "second"}, "")
+	must(t, err)
+	is(t, operator.PutClusterReport(ctx, "second", other), fault.Denied, // it is the other's already
+		"podid:ReplaceClusterIssuer on resource: arn:aws:eks:us-west-2:111122223333:cluster/second")
+	must(t, operator.PutClusterReport(ctx, "second", first))
 }

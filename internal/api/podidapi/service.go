@@ -109,10 +109,11 @@ func (s *service) cluster(c *api.Call, name string) api.Resource {
 	return r
 }
 
-// putClusterReport takes a report. To become another issuer takes a permission of its own, which an operator does not need: the account
-// trusts issuers, and whoever holds one cluster must not be able to speak for another.
+// putClusterReport takes a report. To become another issuer, or one that another cluster has, takes a permission of its own, which an
+// operator does not need: the account trusts issuers, and whoever holds one cluster must not be able to speak for another.
 func (s *service) putClusterReport(ctx context.Context, c *api.Call, in *reportInput) (*nothing, error) {
-	if is, ok := s.Clusters.Find(c.Account(), in.Name); ok && is.Issuer != "" && is.Issuer != in.Issuer {
+	is, ok := s.Clusters.Find(c.Account(), in.Name)
+	if ok && is.Issuer != in.Issuer && (is.Issuer != "" || len(s.Clusters.ByIssuer(c.Account(), in.Issuer)) > 0) {
 		if err := c.Authorize("podid:ReplaceClusterIssuer", s.cluster(c, in.Name), nil); err != nil {
 			return nil, err
 		}
