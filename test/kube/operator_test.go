@@ -163,6 +163,17 @@ func (w *operatorWorld) addon(t *testing.T) {
 		}
 		return err
 	})
+	// A pod that is being made while its DaemonSet is replaced by one of the same name is waited for by its controller for minutes.
+	lab.Eventually(t, 20*time.Second, "the DaemonSet's controller has done its work", func(ctx context.Context) error {
+		ds, err := w.daemonSet(ctx)
+		if err != nil {
+			return err
+		}
+		if s := ds.Status; s.ObservedGeneration != ds.Generation || s.CurrentNumberScheduled != 1 || s.UpdatedNumberScheduled != 1 {
+			return fmt.Errorf("of generation %d, it is %+v", ds.Generation, s)
+		}
+		return nil
+	})
 	check(t, w.kube.AppsV1().DaemonSets("kube-system").Delete(t.Context(), agent, metav1.DeleteOptions{}))
 	lab.Eventually(t, 5*time.Second, "a deleted DaemonSet is made again", func(ctx context.Context) error {
 		ds, err := w.daemonSet(ctx)

@@ -36,6 +36,7 @@ func Eventually(tb testing.TB, within time.Duration, what string, try func(conte
 func until(ctx context.Context, what string, try func(context.Context) error) error {
 	tick := time.NewTicker(25 * time.Millisecond)
 	defer tick.Stop()
+	var last error // of an attempt that time was left for
 	for {
 		err := try(ctx)
 		if err == nil {
@@ -44,9 +45,12 @@ func until(ctx context.Context, what string, try func(context.Context) error) er
 		if errors.Is(err, errEnded) {
 			return fmt.Errorf("until %s: %w", what, err)
 		}
+		if last == nil || ctx.Err() == nil {
+			last = err
+		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("until %s: %w: %w", what, context.Cause(ctx), err)
+			return fmt.Errorf("until %s: %w: %w", what, context.Cause(ctx), last)
 		case <-tick.C:
 		}
 	}
