@@ -13,8 +13,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/podid/podid/test/lab"
 )
@@ -95,15 +95,13 @@ func (n *node) ask(ctx context.Context, token string) (status int, text string, 
 // fakeNode tells Kubernetes of a node with room for pods.
 func (w *world) fakeNode(t testing.TB, name string) {
 	t.Helper()
-	made, err := w.kube.CoreV1().Nodes().Create(t.Context(), &corev1.Node{ObjectMeta: metav1.ObjectMeta{
+	_, err := w.kube.CoreV1().Nodes().Create(t.Context(), &corev1.Node{ObjectMeta: metav1.ObjectMeta{
 		Name: name, Labels: map[string]string{"kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64", "kubernetes.io/hostname": name},
 	}}, metav1.CreateOptions{})
 	must(t, err)
-	made.Status.Capacity = corev1.ResourceList{
-		corev1.ResourceCPU: resource.MustParse("4"), corev1.ResourceMemory: resource.MustParse("8Gi"), corev1.ResourcePods: resource.MustParse("110"),
-	}
-	made.Status.Allocatable = made.Status.Capacity
-	_, err = w.kube.CoreV1().Nodes().UpdateStatus(t.Context(), made, metav1.UpdateOptions{})
+	const room = `{"cpu":"4","memory":"8Gi","pods":"110"}`
+	_, err = w.kube.CoreV1().Nodes().Patch(t.Context(), name, types.MergePatchType, []byte(`{"status":{"capacity":`+room+`,"allocatable":`+room+`}}`),
+		metav1.PatchOptions{}, "status")
 	must(t, err)
 }
 
