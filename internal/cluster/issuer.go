@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"strings"
 
 	"github.com/podid/podid/internal/store"
@@ -69,4 +70,20 @@ func (r *Registry) Hosted(id string) (*Cluster, bool) {
 		return nil, false
 	}
 	return c, true
+}
+
+// AwaitKeys returns a cluster once its key set is another one than jwks, and false when ctx ends before that or the cluster is gone.
+func (r *Registry) AwaitKeys(ctx context.Context, account, cluster, jwks string) (*Cluster, bool) {
+	for {
+		s := r.db.Snapshot()
+		c, ok := clusters.Get(s, store.Key{account, cluster})
+		if !ok || c.JWKS != jwks {
+			return c, ok
+		}
+		select {
+		case <-r.db.Changed(s.Revision()):
+		case <-ctx.Done():
+			return nil, false
+		}
+	}
 }

@@ -193,7 +193,10 @@ func (l *Lab) Component(name string) *Program { return l.programs.get(name) }
 
 // component starts a component from the lab's binaries.
 func (l *Lab) component(ctx context.Context, name string, flags ...string) error {
-	program, err := l.Start(ctx, Spec{Name: name, Argv: append([]string{l.bin + "/" + name}, flags...)})
+	program, err := l.Start(ctx, Spec{
+		Name: name, Argv: append([]string{l.bin + "/" + name}, flags...),
+		Env: []string{"GOGC=400"}, // a lab lives for minutes, and has more memory than processors
+	})
 	if err != nil {
 		return err
 	}

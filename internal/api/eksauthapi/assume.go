@@ -104,7 +104,7 @@ func (s *service) assumeRoleForPodIdentity(
 }
 
 // verify proves a token with the keys that its cluster published. A key that is not among them may have been published a moment ago
-// through another replica, so that refusal is made sure of first.
+// through another replica, so that refusal is made sure of first; or it may be new to the cluster itself, and about to be published.
 func (s *service) verify(ctx context.Context, home *cluster.Cluster, token string, now time.Time) (*oidc.Claims, error) {
 	claims, err := prove(home, token, now)
 	if !errors.Is(err, oidc.ErrUnknownKey) {
@@ -113,10 +113,24 @@ func (s *service) verify(ctx context.Context, home *cluster.Cluster, token strin
 	if err := s.Clusters.Sync(ctx); err != nil {
 		return nil, err
 	}
-	if newer, ok := s.Clusters.Find(home.Account, home.Name); ok && newer.JWKS != home.JWKS {
+	if newer, ok := s.awaitKeys(ctx, home); ok {
 		return prove(newer, token, now)
 	}
 	return nil, err
+}
+
+// awaitKeys waits for another key set of a cluster. The wait is over at once where there is one already, or where too many wait.
+func (s *service) awaitKeys(ctx context.Context, home *cluster.Cluster) (*cluster.Cluster, bool) {
+	select {
+	case s.keyWaits <- struct{}{}:
+		defer func() { <-s.keyWaits }()
+		ctx, cancel := context.WithTimeout(ctx, s.KeyWait)
+		defer cancel()
+		return s.Clusters.AwaitKeys(ctx, home.Account, home.Name, home.JWKS)
+	default:
+		newer, ok := s.Clusters.Find(home.Account, home.Name)
+		return newer, ok && newer.JWKS != home.JWKS
+	}
 }
 
 func prove(home *cluster.Cluster, token string, now time.Time) (*oidc.Claims, error) {

@@ -10,8 +10,7 @@ import (
 func AssumeRoleForPodIdentity(
 	ctx context.Context, c Config, call *api.Call, in *AssumeRoleForPodIdentityInput,
 ) (*AssumeRoleForPodIdentityOutput, error) {
-	s := service{c}
-	return s.assumeRoleForPodIdentity(ctx, call, in)
+	return newService(c).assumeRoleForPodIdentity(ctx, call, in)
 }
 
 // What the walk over the errors reads.

@@ -93,18 +93,40 @@ var modelled = []string{
 	"InvalidTokenException", "ResourceNotFoundException", "ServiceUnavailableException", "ThrottlingException",
 }
 
-// Config is what the service needs; every field is required.
+// Config is what the service needs; every field but KeyWait is required.
 type Config struct {
 	Clusters   *cluster.Registry
 	Authorizer *authz.Authorizer
 	Ring       *credential.Ring
+
+	// KeyWait is how long a token of a key that its cluster has not published waits for that; 0: 2 s. After a rotation pods have such
+	// tokens for as long as the operator needs to tell of the key.
+	KeyWait time.Duration
 }
 
-type service struct{ Config }
+// keyWait is the default: what the SDKs' patience with the credential endpoint allows.
+const keyWait = 2 * time.Second
+
+// maxKeyWaits bounds the tokens that wait for a key at one time; further ones are refused at once. Whoever sends forged tokens can keep
+// others from waiting, and nothing more.
+const maxKeyWaits = 8
+
+type service struct {
+	Config
+
+	keyWaits chan struct{} // one for each token that waits for a key
+}
+
+func newService(c Config) *service {
+	if c.KeyWait == 0 {
+		c.KeyWait = keyWait
+	}
+	return &service{c, make(chan struct{}, maxKeyWaits)}
+}
 
 // New makes the service.
 func New(c Config) *api.Typed {
-	s := &service{c}
+	s := newService(c)
 	return &api.Typed{
 		SigningName: "eks-auth", EventSource: "eks-auth.amazonaws.com", Protocol: api.RESTJSON{}, Faults: faults,
 		Operations: []api.AnyOperation{

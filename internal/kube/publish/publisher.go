@@ -39,8 +39,9 @@ const (
 	lookEvery = time.Second            // the API server's documents cannot be watched, and a new key is of no use until it is told
 	debounce  = 250 * time.Millisecond // pods and nodes change in swarms
 	tellEvery = time.Minute            // the same again: the control plane may have lost it, and it costs no write
-	retryMost = 5 * time.Second
-	patience  = 20 * time.Second // for one round
+	retryMost = 5 * time.Second        // where the control plane does not take a report
+	lookAgain = 500 * time.Millisecond // where the API server does not answer: one that is restarted may come back with another key
+	patience  = 20 * time.Second       // for one round
 )
 
 // Publisher publishes. One of a cluster's operators runs it at a time.
@@ -97,11 +98,16 @@ func (p *Publisher) Run(ctx context.Context) error {
 			return nil //nolint:nilerr // told to end, it has
 		case err != nil:
 			p.reports.WithLabelValues(fault.Of(err).Kind.Error()).Inc()
+			most := retryMost
+			if errors.Is(err, errLook) {
+				most = lookAgain
+			}
+			wait = min(wait, most)
 			p.c.Logger.WarnContext(ctx, "nothing is published", "error", err, "again_in", wait)
 			if !sleep(ctx, wait) {
 				return nil
 			}
-			wait = min(2*wait, retryMost)
+			wait *= 2
 			continue
 		}
 		wait = debounce
@@ -195,10 +201,13 @@ func (p *Publisher) look(ctx context.Context) (*client.Report, *Keys, error) {
 	}, &keys, nil
 }
 
+// errLook is the cause of failures that are the cluster's: the control plane was not asked.
+var errLook = errors.New("the cluster was not looked at")
+
 // unavailable says what of the cluster could not be read or written. A failure that has a kind keeps it.
 func unavailable(what string, err error) error {
 	if _, ok := errors.AsType[*fault.Error](err); ok {
 		return err
 	}
-	return fault.New(fault.Unavailable, "cluster", "%s cannot be reached", what).Because(err)
+	return fault.New(fault.Unavailable, "cluster", "%s cannot be reached", what).Because(errors.Join(errLook, err))
 }
