@@ -41,6 +41,7 @@ func (w *world) disasters(t *testing.T) {
 		{"the cluster's signing key is rotated", w.lab.RotateServiceAccountKey, untouched, untouched},
 	} {
 		t.Run(d.title, func(t *testing.T) {
+			w.led(t)
 			watcher := w.watcher(t, corev1.RestartPolicyNever)
 			begin := time.Now()
 			d.strike(t)
@@ -57,6 +58,7 @@ func (w *world) disasters(t *testing.T) {
 		})
 	}
 	t.Run("the node is rebooted", func(t *testing.T) {
+		w.led(t)
 		watcher := w.watcher(t, corev1.RestartPolicyAlways)
 		begin := time.Now()
 		w.lab.Reboot(t)
@@ -73,6 +75,22 @@ func (w *world) disasters(t *testing.T) {
 		w.newPod(t)
 		t.Logf("a pod from before the reboot had credentials again after %s, a new pod had put its object after %s", round(again), round(time.Since(begin)))
 		w.delete(t, watcher)
+	})
+}
+
+// led waits until a replica of the operator leads, so that a disaster is not that of the one before as well: a leader that was killed is
+// followed after a quarter of a minute.
+func (w *world) led(t testing.TB) {
+	t.Helper()
+	lab.Eventually(t, 30*time.Second, "the operator has a leader", func(ctx context.Context) error {
+		lease, err := w.kube.CoordinationV1().Leases(operatorNamespace).Get(ctx, "podid-operator", metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		if since := time.Since(lease.Spec.RenewTime.Time); since > 4*time.Second { // a leader renews it every 2 s
+			return fmt.Errorf("the lease was renewed %s ago", since)
+		}
+		return nil
 	})
 }
 
@@ -133,9 +151,9 @@ func (w *world) newPod(t testing.TB) {
 	r := w.run(t, pod)
 	must(t, r.err)
 	w.holds(t, key, "it goes on")
-	if n := r.pod.Status.ContainerStatuses[0].RestartCount; n > 0 {
-		t.Logf("the new pod's program was started %d times", n+1)
-	}
+	c := r.pod.Status.ContainerStatuses[0]
+	t.Logf("the new pod's program was started %d times, at last %s after the pod was made: that is Kubernetes' part of it",
+		c.RestartCount+1, c.State.Terminated.StartedAt.Sub(r.pod.CreationTimestamp.Time))
 }
 
 func (w *world) label(t testing.TB, namespace, key, value string) {

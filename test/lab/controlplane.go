@@ -102,7 +102,8 @@ func (l *Lab) RestartAPIServer(ctx context.Context, flags ...string) error {
 	return l.apiServerReady(ctx)
 }
 
-// RotateServiceAccountKey makes another signing key and restarts the API server with it. Tokens of older keys stay valid.
+// RotateServiceAccountKey makes another signing key, of another algorithm than the first, and restarts the API server with it. Tokens of
+// older keys stay valid.
 func (l *Lab) RotateServiceAccountKey(ctx context.Context) error {
 	public, err := l.pki.serviceAccountKey(len(l.keys))
 	if err != nil {

@@ -134,9 +134,16 @@ func writePEM(file, kind string, der []byte) error {
 	return os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600)
 }
 
-// serviceAccountKey makes another signing key for service account tokens and returns the file of its public half.
+// serviceAccountKey makes another signing key for service account tokens and returns the file of its public half. The first is RSA, as
+// most clusters have it; later ones are on an elliptic curve, so that a rotation changes the algorithm as well.
 func (p *pki) serviceAccountKey(number int) (string, error) {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	var key crypto.Signer
+	var err error
+	if number == 0 {
+		key, err = rsa.GenerateKey(rand.Reader, 2048)
+	} else {
+		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	}
 	if err != nil {
 		return "", err
 	}
