@@ -55,12 +55,15 @@ func TestOperator(t *testing.T) {
 
 func (w *operatorWorld) becomesReady(t *testing.T) {
 	lab.Eventually(t, 30*time.Second, "the operator is ready", ready(w.config))
+	version, err := w.kube.ServerVersion()
+	check(t, err)
+	want := version.Major + "." + strings.TrimSuffix(version.Minor, "+")
 	lab.Eventually(t, 10*time.Second, "the cluster is published", func(ctx context.Context) error {
 		out, err := w.eks.DescribeCluster(ctx, &eks.DescribeClusterInput{Name: aws.String(clusterName)})
 		if err != nil {
 			return err
 		}
-		if c := out.Cluster; aws.ToString(c.Version) != "1.36" || c.CertificateAuthority == nil || aws.ToString(c.CertificateAuthority.Data) == "" {
+		if c := out.Cluster; aws.ToString(c.Version) != want || c.CertificateAuthority == nil || aws.ToString(c.CertificateAuthority.Data) == "" {
 			return fmt.Errorf("it is %s, %v", aws.ToString(c.Version), c.CertificateAuthority)
 		}
 		return nil

@@ -76,8 +76,8 @@ func put(ctx context.Context, bucket, key, text string) error {
 	if err != nil {
 		return err
 	}
-	client := s3.NewFromConfig(c, func(o *s3.Options) { o.UsePathStyle = true })
-	if _, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: strings.NewReader(text)}); err != nil {
+	_, err = s3.NewFromConfig(c).PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: strings.NewReader(text)})
+	if err != nil {
 		return err
 	}
 	fmt.Printf("%s put s3://%s/%s\n", *who.Arn, bucket, key)
