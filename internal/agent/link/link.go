@@ -24,6 +24,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -175,6 +176,9 @@ func (c Config) put(ctx context.Context, l netlink.Link, address netip.Addr) err
 	if err != nil && !errors.Is(err, unix.EEXIST) {
 		return c.failed(err, "Cannot put %s on link %s.", address, c.Name)
 	}
+	if address.Is6() {
+		c.await(ctx, l, host)
+	}
 	// What is on lo is delivered without one. Elsewhere a route in the main table serves networks that read nothing but that; for
 	// IPv6 the kernel has made it by now.
 	if c.Name != Loopback && address.Is4() && !routed {
@@ -185,6 +189,33 @@ func (c Config) put(ctx context.Context, l netlink.Link, address netip.Addr) err
 	}
 	c.Logger.InfoContext(ctx, "address is there", "address", address.String(), "link", c.Name)
 	return nil
+}
+
+// The kernel finishes an IPv6 address in the background: until it has made the route in the table "local", nothing reaches the address.
+const (
+	finishWithin = 2 * time.Second
+	finishLook   = 5 * time.Millisecond
+)
+
+// await waits for that route. One that is late is no failure: the address is there, and whoever listens on it is reached once it comes.
+func (c Config) await(ctx context.Context, l netlink.Link, host *net.IPNet) {
+	ctx, cancel := context.WithTimeout(ctx, finishWithin)
+	defer cancel()
+	look := time.NewTicker(finishLook)
+	defer look.Stop()
+	for {
+		routes, err := netlink.RouteListFiltered(netlink.FAMILY_V6, &netlink.Route{Dst: host, Table: unix.RT_TABLE_LOCAL, LinkIndex: l.Attrs().Index},
+			netlink.RT_FILTER_DST|netlink.RT_FILTER_TABLE|netlink.RT_FILTER_OIF)
+		if err == nil && len(routes) > 0 {
+			return
+		}
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			c.Logger.WarnContext(ctx, "the kernel has not finished the address yet", "address", host.IP.String(), "link", c.Name, "error", err)
+			return
+		}
+	}
 }
 
 // speaksIPv6 says why a link cannot have an IPv6 address, if it cannot.
