@@ -31,16 +31,18 @@ var layers = []layer{
 	{"cmd/podid-agent", "agent agent/link", "a main is ten lines"},
 	{"cmd/podid-operator", "kube/operator", "a main is ten lines"},
 
-	{"cli", "server kube/connect agent devcluster client api policy/cases policy/diff policy/lint policy secretfile arn fault", "the verbs are wiring and clients; what they need from the domain they ask for over the API; only the offline policy verbs call the evaluator"},
+	{"cli", "server kube/connect kube/irsa migration agent devcluster client api policy/cases policy/diff policy/lint policy quota secretfile arn fault", "the verbs are wiring and clients; what they need from the domain they ask for over the API; only the offline policy verbs call the evaluator"},
 	{
-		"server/servertest", "server agent devcluster api oidc cluster authz iam bucket objectstore policy credential store/storetest store arn fault",
+		"server/servertest", "server agent devcluster api issuer oidc cluster authz organization iam bucket objectstore policy credential store/storetest store arn fault",
 		"test support: a control plane in one call",
 	},
 	{
-		"server", services + " api/sigv4 api oidc cluster authz iam bucket objectstore policy credential store secretfile arn fault",
+		"server", services + " api/sigv4 api issuer oidc cluster authz organization iam bucket objectstore policy credential store quota secretfile arn fault",
 		"the one place that wires; agent and kube are clients of the control plane, never parts of it",
 	},
 	{"kube/connect", "kube/manifest apis/podidentity/v1alpha1 client oidc fault", "connects a cluster as a person with a kubeconfig and a profile could, step by step"},
+	{"kube/irsa", "migration fault", "reads annotated service accounts, for a person with a kubeconfig or manifests"},
+	{"migration", "arn fault", "reads what is elsewhere and proposes; a client of two public APIs, AWS's and podid's"},
 	{"kube/operator", "kube/admission kube/reconcile kube/publish kube/follow kube/manifest kube/inject apis/podidentity/v1alpha1 client fault", "the one place that wires the operator"},
 	{"kube/admission", "kube/inject kube/follow apis/podidentity/v1alpha1 fault", "the webhook's edge: what is decided about a pod is in inject, who has an identity in follow"},
 	{"kube/inject", "apis/podidentity/v1alpha1", "a function from pod to patch: no client, no control plane"},
@@ -55,19 +57,22 @@ var layers = []layer{
 	{"agent/link", "fault", "gives a node its two addresses; knows nothing of credentials"},
 	{"agent", "fault", "runs on every node: small, static, and nothing in it that could read the control plane's state"},
 	{"api/eksauthapi", "api oidc cluster authz iam policy credential store arn fault", siblings},
-	{"api/eksapi", "api oidc cluster authz iam policy store arn fault", siblings},
+	{"api/eksapi", "api oidc cluster authz iam policy store quota arn fault", siblings},
 	{"api/stsapi", "api oidc authz iam policy credential store arn fault", siblings},
-	{"api/iamapi", "api oidc authz iam policy store arn fault", siblings},
+	{"api/iamapi", "api oidc authz organization iam policy store quota arn fault", siblings},
+	{"api/organizationsapi", "api authz organization iam policy store quota arn fault", siblings},
 	{"api/s3api", "api api/sigv4 authz bucket objectstore policy store arn fault", siblings},
-	{"api/podidapi", "api client oidc cluster authz iam bucket policy credential store arn fault", siblings},
-	{"api/apitest", "api authz iam credential store/storetest store", "test support: the control plane that a service's tests run in"},
+	{"api/podidapi", "api client oidc cluster authz organization iam bucket policy credential store arn fault", siblings},
+	{"api/apitest", "api authz organization iam credential store/storetest store", "test support: the control plane that a service's tests run in"},
 	{"api", "api/sigv4 authz policy credential arn fault", "the pipeline is the same for every service and knows none of them; of policy only the request's Context"},
 	{"api/sigv4", "fault", "proves a signature; the caller brings the secret, so it knows neither users nor sessions"},
-	{"cluster", "oidc policy store arn fault", domain},
+	{"cluster", "oidc policy store quota arn fault", domain},
+	{"issuer", "oidc fault", "fetches key sets of outside issuers: the one part of the control plane that dials where strangers say"},
 	{"oidc", "fault", "proves a token; the caller brings the keys, so it knows neither clusters nor providers"},
-	{"authz", "iam policy credential arn fault", "asks the question; a resource's policy is brought by the service that owns the resource"},
-	{"iam", "policy store arn fault", domain},
-	{"bucket", "policy store arn fault", domain},
+	{"authz", "organization iam policy credential arn fault", "asks the question; a resource's policy is brought by the service that owns the resource"},
+	{"organization", "policy store quota arn fault", domain},
+	{"iam", "policy store quota arn fault", domain},
+	{"bucket", "policy store quota arn fault", domain},
 	{"objectstore", "fault", "moves bytes that others have authorised; it must not be able to decide anything"},
 	{"policy/diff", "policy arn", "a tool for people: compares what two documents decide"},
 	{"policy/lint", "policy", "a tool for people: reads documents, decides nothing"},
@@ -80,12 +85,13 @@ var layers = []layer{
 
 	{"client", "fault", "calls podid's own service as any outsider would, and declares its shapes"},
 	{"secretfile", "", "a leaf: files that only their owner may read"},
+	{"quota", "", "a leaf: how much there may be"},
 	{"arn", "", "a leaf: the names of things"},
 	{"fault", "", "a leaf: the ways to fail"},
 }
 
 const (
-	services = "api/eksauthapi api/eksapi api/stsapi api/iamapi api/s3api api/podidapi"
+	services = "api/eksauthapi api/eksapi api/stsapi api/iamapi api/organizationsapi api/s3api api/podidapi"
 	siblings = "a service is its operations over the domain; services never import one another"
 	domain   = "documents at rest: knows the store and the policy grammar, not its neighbours"
 )
@@ -98,7 +104,7 @@ type fence struct {
 	reason string
 }
 
-var pure = strings.Fields("arn fault policy iam cluster authz credential bucket store")
+var pure = strings.Fields("arn fault quota policy organization iam cluster authz credential bucket store")
 
 var fences = []fence{
 	{"go.etcd.io", []string{"store"}, nil, "go through internal/store"},

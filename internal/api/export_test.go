@@ -10,7 +10,7 @@ import (
 func DecodeQuery(form string, in any) error {
 	r := &http.Request{Method: http.MethodPost, URL: &url.URL{Path: "/"}}
 	q := Query{Version: "1"}
-	_, found, err := q.find(r, []byte(form), []AnyOperation{{name: "Act"}})
+	_, found, err := q.find(r, []byte(form), []AnyOperation{{Description: Description{Name: "Act"}}})
 	if err != nil {
 		return err
 	}

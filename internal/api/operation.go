@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"reflect"
 	"time"
 
 	smithy "github.com/aws/smithy-go"
@@ -75,15 +76,36 @@ type Operation[In, Out any] struct {
 	// May lists the error shapes that the model allows, besides those every call of the protocol may answer with.
 	// Nil allows every shape of the service's table.
 	May []string
+
+	// What is special about the members of In, by their Go names, each with the reason. Members that none of the three names are
+	// supported. docs/compat is made of them.
+	Refuses Members // sending one is an error, which the pipeline answers with
+	Keeps   Members // kept and shown again; nothing here acts on it
+	Ignores Members // accepted and passed over
+
+	// Differs are the known differences from AWS, a sentence each.
+	Differs []string
 }
+
+// Members names members of an input and says why each is special.
+type Members map[string]string
 
 // Op erases the types of an operation for the service's table.
 func Op[In, Out any](o Operation[In, Out]) AnyOperation {
+	d := Description{
+		Name: o.Name, HTTP: o.HTTP, Action: o.Action, Unsigned: o.Unsigned, ReadOnly: o.ReadOnly,
+		In: reflect.TypeFor[In](), Out: reflect.TypeFor[Out](),
+		Refuses: o.Refuses, Keeps: o.Keeps, Ignores: o.Ignores, Differs: o.Differs,
+	}
+	d.check()
 	return AnyOperation{
-		name: o.Name, http: o.HTTP, unsigned: o.Unsigned, readOnly: o.ReadOnly, may: o.May,
+		Description: d, may: o.May,
 		input: func() any { return new(In) },
 		run: func(ctx context.Context, c *Call, in any) (any, error) {
 			typed := in.(*In)
+			if err := d.refused(reflect.ValueOf(typed).Elem()); err != nil {
+				return nil, err
+			}
 			if o.Check != nil {
 				if err := o.Check(typed); err != nil {
 					return nil, err
@@ -113,13 +135,11 @@ func Op[In, Out any](o Operation[In, Out]) AnyOperation {
 
 // AnyOperation is an operation without its types: a row of a service's table. [Op] makes it.
 type AnyOperation struct {
-	name     string
-	http     HTTP
-	unsigned bool
-	readOnly bool
-	may      []string
-	input    func() any
-	run      func(context.Context, *Call, any) (any, error)
+	Description
+
+	may   []string
+	input func() any
+	run   func(context.Context, *Call, any) (any, error)
 }
 
 // TagKeys sets the condition keys of tags in a request: aws:RequestTag/* and aws:TagKeys. spec: iam-policy.md 10

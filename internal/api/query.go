@@ -59,7 +59,7 @@ func (q Query) find(r *http.Request, body []byte, ops []AnyOperation) (*AnyOpera
 	action, version := form.Get("Action"), form.Get("Version")
 	if version == "" || version == q.Version {
 		for i := range ops {
-			if ops[i].name == action {
+			if ops[i].Name == action {
 				return &ops[i], form, nil
 			}
 		}
@@ -181,13 +181,13 @@ func (n *node) intoList(v reflect.Value, name string) error {
 
 func (q Query) encode(w http.ResponseWriter, op *AnyOperation, out any, requestID string) error {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, `<%sResponse xmlns="%s">`, op.name, q.Namespace)
+	fmt.Fprintf(&b, `<%sResponse xmlns="%s">`, op.Name, q.Namespace)
 	if v := reflect.ValueOf(out); v.Kind() == reflect.Pointer && !v.IsNil() {
-		b.WriteString("<" + op.name + "Result>")
+		b.WriteString("<" + op.Name + "Result>")
 		writeXML(&b, v.Elem())
-		b.WriteString("</" + op.name + "Result>")
+		b.WriteString("</" + op.Name + "Result>")
 	}
-	fmt.Fprintf(&b, `<ResponseMetadata><RequestId>%s</RequestId></ResponseMetadata></%sResponse>`, requestID, op.name)
+	fmt.Fprintf(&b, `<ResponseMetadata><RequestId>%s</RequestId></ResponseMetadata></%sResponse>`, requestID, op.Name)
 	w.Header().Set("Content-Type", "text/xml")
 	w.WriteHeader(http.StatusOK)
 	_, err := w.Write(b.Bytes())

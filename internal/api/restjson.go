@@ -25,10 +25,10 @@ var _ Protocol = RESTJSON{}
 func (RESTJSON) find(r *http.Request, _ []byte, ops []AnyOperation) (*AnyOperation, url.Values, error) {
 	segments := strings.Split(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
 	for i := range ops {
-		if ops[i].http.Method != r.Method {
+		if ops[i].HTTP.Method != r.Method {
 			continue
 		}
-		if labels, ok := matchURI(ops[i].http.URI, segments); ok {
+		if labels, ok := matchURI(ops[i].HTTP.URI, segments); ok {
 			return &ops[i], labels, nil
 		}
 	}

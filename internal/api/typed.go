@@ -59,7 +59,7 @@ func (s *Typed) Serve(ctx context.Context, x *Exchange) {
 	}
 	f := fault.Of(err)
 	if shape := s.shape(f); op != nil && f.Kind != fault.Internal && !op.allowed(shape, s.Protocol.front()) {
-		x.front.unmodelled(ctx, op.name, shape, f)
+		x.front.unmodelled(ctx, op.Name, shape, f)
 		f = fault.New(fault.Internal, "request", "internal failure").Because(f)
 	}
 	s.fail(x, f)
@@ -99,8 +99,8 @@ func (s *Typed) answer(ctx context.Context, x *Exchange) (*AnyOperation, any, er
 	if err != nil {
 		return nil, nil, err
 	}
-	x.Record.EventName, x.Record.ReadOnly = op.name, op.readOnly
-	if !op.unsigned {
+	x.Record.EventName, x.Record.ReadOnly = op.Name, op.ReadOnly
+	if !op.Unsigned {
 		if err := x.authenticateBody(ctx, sha256.Sum256(body)); err != nil {
 			return op, nil, err
 		}
@@ -116,7 +116,7 @@ func (s *Typed) answer(ctx context.Context, x *Exchange) (*AnyOperation, any, er
 	if err != nil {
 		return op, nil, err
 	}
-	if !op.readOnly {
+	if !op.ReadOnly {
 		x.Record.ResponseElements = recorded(out)
 	}
 	return op, out, nil
