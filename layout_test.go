@@ -31,7 +31,7 @@ var layers = []layer{
 	{"cmd/podid-agent", "agent agent/link", "a main is ten lines"},
 	{"cmd/podid-operator", "kube/operator", "a main is ten lines"},
 
-	{"cli", "server kube/connect kube/irsa migration agent devcluster client api policy/cases policy/diff policy/lint policy quota secretfile arn fault", "the verbs are wiring and clients; what they need from the domain they ask for over the API; only the offline policy verbs call the evaluator"},
+	{"cli", "server kube/connect kube/irsa migration plan agent devcluster client api policy/cases policy/diff policy/lint policy quota secretfile arn fault", "the verbs are wiring and clients; what they need from the domain they ask for over the API; only the offline policy verbs call the evaluator"},
 	{
 		"server/servertest", "server agent devcluster api issuer oidc cluster authz organization iam bucket objectstore policy credential store/storetest store arn fault",
 		"test support: a control plane in one call",
@@ -40,9 +40,9 @@ var layers = []layer{
 		"server", services + " api/sigv4 api issuer oidc cluster authz organization iam bucket objectstore policy credential store quota secretfile arn fault",
 		"the one place that wires; agent and kube are clients of the control plane, never parts of it",
 	},
-	{"kube/connect", "kube/manifest apis/podidentity/v1alpha1 client oidc fault", "connects a cluster as a person with a kubeconfig and a profile could, step by step"},
+	{"kube/connect", "plan kube/manifest apis/podidentity/v1alpha1 client oidc fault", "connects a cluster as a person with a kubeconfig and a profile could, step by step"},
 	{"kube/irsa", "migration fault", "reads annotated service accounts, for a person with a kubeconfig or manifests"},
-	{"migration", "arn fault", "reads what is elsewhere and proposes; a client of two public APIs, AWS's and podid's"},
+	{"migration", "plan arn fault", "reads what is elsewhere and proposes; a client of two public APIs, AWS's and podid's"},
 	{"kube/operator", "kube/admission kube/reconcile kube/publish kube/follow kube/manifest kube/inject apis/podidentity/v1alpha1 client fault", "the one place that wires the operator"},
 	{"kube/admission", "kube/inject kube/follow apis/podidentity/v1alpha1 fault", "the webhook's edge: what is decided about a pod is in inject, who has an identity in follow"},
 	{"kube/inject", "apis/podidentity/v1alpha1", "a function from pod to patch: no client, no control plane"},
@@ -85,6 +85,7 @@ var layers = []layer{
 
 	{"client", "fault", "calls podid's own service as any outsider would, and declares its shapes"},
 	{"secretfile", "", "a leaf: files that only their owner may read"},
+	{"plan", "", "a leaf: what will be done, shown before it is"},
 	{"quota", "", "a leaf: how much there may be"},
 	{"arn", "", "a leaf: the names of things"},
 	{"fault", "", "a leaf: the ways to fail"},

@@ -140,7 +140,7 @@ func (o *connectFlags) connect(ctx context.Context, p *Process, name string) err
 	if goOn, err := o.agree(p, plan, o.dryRun, o.yes); err != nil || !goOn {
 		return err
 	}
-	if err := plan.Do(ctx); err != nil {
+	if err := plan.Execute(ctx); err != nil {
 		return plain(err)
 	}
 	if err := c.Wait(ctx); err != nil {
@@ -226,7 +226,7 @@ func (f *clusterFlags) disconnectCommand(p *Process) *cobra.Command {
 			if goOn, err := f.agree(p, plan, dryRun, yes); err != nil || !goOn {
 				return err
 			}
-			if err := plan.Do(c.Context()); err != nil {
+			if err := plan.Execute(c.Context()); err != nil {
 				return plain(err)
 			}
 			_, err = fmt.Fprintf(p.Stdout, "cluster %s is disconnected\n", args[0])

@@ -44,7 +44,7 @@ func TestConnect(t *testing.T) {
 	}
 	plan, err := open().Plan(ctx)
 	check(t, err)
-	check(t, plan.Do(ctx))
+	check(t, plan.Execute(ctx))
 	plan, err = open().Plan(ctx)
 	check(t, err)
 	for _, s := range plan {
@@ -64,7 +64,7 @@ func TestConnect(t *testing.T) {
 
 	plan, err = open().PlanRemoval(ctx, connect.Removal{CRDs: true})
 	check(t, err)
-	check(t, plan.Do(ctx))
+	check(t, plan.Execute(ctx))
 	plan, err = open().PlanRemoval(ctx, connect.Removal{CRDs: true})
 	check(t, err)
 	for _, s := range plan {

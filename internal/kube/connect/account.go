@@ -96,7 +96,7 @@ func (c *Connection) clusters(ctx context.Context) ([]*ekstypes.Cluster, error) 
 
 // accountSteps are what the account gets before the cluster can sign in.
 func (c *Connection) accountSteps(ctx context.Context, f *facts) (Plan, error) {
-	create := Step{Action: Unchanged, What: "EKS cluster " + c.Cluster, do: func(ctx context.Context) error {
+	create := Step{Action: Unchanged, What: "EKS cluster " + c.Cluster, Do: func(ctx context.Context) error {
 		_, err := c.eks.CreateCluster(ctx, &eks.CreateClusterInput{
 			Name: &c.Cluster, RoleArn: aws.String(roleARN(f.account, c.operatorRole())), ResourcesVpcConfig: &ekstypes.VpcConfigRequest{},
 		})
@@ -105,7 +105,7 @@ func (c *Connection) accountSteps(ctx context.Context, f *facts) (Plan, error) {
 	if f.record == nil {
 		create.Action = Create
 	}
-	report := Step{Action: Update, What: "issuer " + f.kube.issuer + " and its keys", do: func(ctx context.Context) error {
+	report := Step{Action: Update, What: "issuer " + f.kube.issuer + " and its keys", Do: func(ctx context.Context) error {
 		return c.own.PutClusterReport(ctx, c.Cluster, client.Report{
 			Issuer: f.kube.issuer, JWKS: f.kube.jwks, Endpoint: c.kube.host, CertificateAuthority: c.kube.authority(), Version: f.kube.version,
 			Nodes: []client.ReportNode{}, Addons: []client.ReportAddon{},
@@ -145,7 +145,7 @@ func (c *Connection) providerStep(ctx context.Context, f *facts) (Step, error) {
 	switch {
 	case is[*iamtypes.NoSuchEntityException](err):
 		s.Action = Create
-		s.do = func(ctx context.Context) error {
+		s.Do = func(ctx context.Context) error {
 			_, err := c.iam.CreateOpenIDConnectProvider(ctx, &iam.CreateOpenIDConnectProviderInput{Url: &f.kube.issuer, ClientIDList: []string{tokenAudience}})
 			return unless[*iamtypes.EntityAlreadyExistsException](err)
 		}
@@ -156,7 +156,7 @@ func (c *Connection) providerStep(ctx context.Context, f *facts) (Step, error) {
 			return s, nil
 		}
 		s.Action = Update
-		s.do = func(ctx context.Context) error {
+		s.Do = func(ctx context.Context) error {
 			_, err := c.iam.AddClientIDToOpenIDConnectProvider(ctx, &iam.AddClientIDToOpenIDConnectProviderInput{
 				OpenIDConnectProviderArn: &arn, ClientID: aws.String(tokenAudience),
 			})
@@ -196,7 +196,7 @@ func (c *Connection) roleStep(ctx context.Context, account string, r role) (Step
 	s := Step{Action: Unchanged, What: "role " + r.name}
 	found, err := c.iam.GetRole(ctx, &iam.GetRoleInput{RoleName: &r.name})
 	if is[*iamtypes.NoSuchEntityException](err) {
-		s.Action, s.do = Create, func(ctx context.Context) error { return c.putRole(ctx, r) }
+		s.Action, s.Do = Create, func(ctx context.Context) error { return c.putRole(ctx, r) }
 		return s, nil
 	}
 	if err != nil {
@@ -218,7 +218,7 @@ func (c *Connection) roleStep(ctx context.Context, account string, r role) (Step
 		}
 	}
 	if !same {
-		s.Action, s.do = Update, func(ctx context.Context) error { return c.putRole(ctx, r) }
+		s.Action, s.Do = Update, func(ctx context.Context) error { return c.putRole(ctx, r) }
 	}
 	return s, nil
 }
@@ -251,7 +251,7 @@ func sameDocument(answered, ours string) bool {
 
 // addonStep asks for the add-on: the operator then installs the agent.
 func (c *Connection) addonStep(ctx context.Context) (Step, error) {
-	s := Step{Action: Create, What: "add-on " + agentAddon, do: func(ctx context.Context) error {
+	s := Step{Action: Create, What: "add-on " + agentAddon, Do: func(ctx context.Context) error {
 		_, err := c.eks.CreateAddon(ctx, &eks.CreateAddonInput{ClusterName: &c.Cluster, AddonName: aws.String(agentAddon)})
 		return unless[*ekstypes.ResourceInUseException](err)
 	}}

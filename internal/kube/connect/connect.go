@@ -34,7 +34,7 @@ func (c *Connection) Plan(ctx context.Context) (Plan, error) {
 			return nil, err
 		}
 	} else {
-		addon.do = func(ctx context.Context) error { return c.doAddon(ctx) }
+		addon.Do = func(ctx context.Context) error { return c.doAddon(ctx) }
 	}
 	return append(append(account, objects...), addon), nil
 }
@@ -44,7 +44,7 @@ func (c *Connection) doAddon(ctx context.Context) error {
 	if err != nil || s.Action == Unchanged {
 		return err
 	}
-	return s.do(ctx)
+	return s.Do(ctx)
 }
 
 // Wait returns once the operator is available and the add-on is active: every node's agent answers. If that does not come about, the

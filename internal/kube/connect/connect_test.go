@@ -147,7 +147,7 @@ func TestConnect(t *testing.T) {
 	})
 	t.Run("the plan is done", func(t *testing.T) {
 		conn, _ := w.open(t, k)
-		if err := must(conn.Plan(ctx))(t).Do(ctx); err != nil {
+		if err := must(conn.Plan(ctx))(t).Execute(ctx); err != nil {
 			t.Fatal(err)
 		}
 		found := must(eks.NewFromConfig(w.aws).DescribeCluster(ctx, &eks.DescribeClusterInput{Name: aws.String("prod")}))(t)
@@ -255,7 +255,7 @@ func (w *world) repairs(t *testing.T, k *apiServer) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if err := plan.Do(ctx); err != nil {
+	if err := plan.Execute(ctx); err != nil {
 		t.Fatal(err)
 	}
 	if again := must(conn.Plan(ctx))(t); !again.Empty() {
@@ -338,7 +338,7 @@ func (w *world) disconnects(t *testing.T, k *apiServer) {
 	if n := actions(plan); n[connect.Delete] != len(plan) {
 		t.Errorf("got %v", n)
 	}
-	if err := plan.Do(ctx); err != nil {
+	if err := plan.Execute(ctx); err != nil {
 		t.Fatal(err)
 	}
 	if want := "nobody in the cluster confirms the end of the add-on"; !strings.Contains(out.String(), want) {

@@ -102,7 +102,7 @@ const (
 
 func (c *Connection) associationSteps(list []ekstypes.PodIdentityAssociationSummary) Plan {
 	if len(list) > manyAssociations {
-		return Plan{{Action: Delete, What: fmt.Sprintf("%d associations", len(list)), do: func(ctx context.Context) error {
+		return Plan{{Action: Delete, What: fmt.Sprintf("%d associations", len(list)), Do: func(ctx context.Context) error {
 			g, ctx := errgroup.WithContext(ctx)
 			g.SetLimit(deletesAtOnce)
 			for i := range list {
@@ -116,7 +116,7 @@ func (c *Connection) associationSteps(list []ekstypes.PodIdentityAssociationSumm
 		a := &list[i]
 		p = append(p, Step{
 			Action: Delete, What: fmt.Sprintf("association of %s/%s", aws.ToString(a.Namespace), aws.ToString(a.ServiceAccount)),
-			do: func(ctx context.Context) error { return c.deleteAssociation(ctx, a) },
+			Do: func(ctx context.Context) error { return c.deleteAssociation(ctx, a) },
 		})
 	}
 	return p
@@ -139,7 +139,7 @@ func (c *Connection) addonRemoval(ctx context.Context, f *facts) (Plan, error) {
 		return nil, err
 	}
 	if addon != nil {
-		p = append(p, Step{Action: Delete, What: "add-on " + agentAddon, do: func(ctx context.Context) error {
+		p = append(p, Step{Action: Delete, What: "add-on " + agentAddon, Do: func(ctx context.Context) error {
 			_, err := c.eks.DeleteAddon(ctx, &eks.DeleteAddonInput{ClusterName: &c.Cluster, AddonName: aws.String(agentAddon)})
 			if err := unless[*ekstypes.ResourceNotFoundException](err); err != nil {
 				return err
@@ -155,7 +155,7 @@ func (c *Connection) addonRemoval(ctx context.Context, f *facts) (Plan, error) {
 		return nil, fmt.Errorf("list the node groups: %w", err)
 	}
 	for _, name := range groups.Nodegroups {
-		p = append(p, Step{Action: Delete, What: "node group " + name, do: func(ctx context.Context) error {
+		p = append(p, Step{Action: Delete, What: "node group " + name, Do: func(ctx context.Context) error {
 			_, err := c.eks.DeleteNodegroup(ctx, &eks.DeleteNodegroupInput{ClusterName: &c.Cluster, NodegroupName: &name})
 			if err := unless[*ekstypes.ResourceNotFoundException](err); err != nil {
 				return err
@@ -285,7 +285,7 @@ func (c *Connection) deleteStep(ctx context.Context, o *unstructured.Unstructure
 	if o.GetKind() == "Namespace" && there.GetLabels()[managedByLabel] != manager {
 		return s, false, nil
 	}
-	return Step{Action: Delete, What: nameOf(o), do: func(ctx context.Context) error {
+	return Step{Action: Delete, What: nameOf(o), Do: func(ctx context.Context) error {
 		foreground := metav1.DeletePropagationForeground
 		err := r.Delete(ctx, o.GetName(), metav1.DeleteOptions{PropagationPolicy: &foreground})
 		if apierrors.IsNotFound(err) {
@@ -329,7 +329,7 @@ func (c *Connection) operatorsOwn(ctx context.Context) (Plan, error) {
 		if m.Name != v1alpha1.CAConfigMap {
 			continue
 		}
-		p = append(p, Step{Action: Delete, What: "ConfigMap " + m.Namespace + "/" + m.Name, do: func(ctx context.Context) error {
+		p = append(p, Step{Action: Delete, What: "ConfigMap " + m.Namespace + "/" + m.Name, Do: func(ctx context.Context) error {
 			err := c.kube.typed.CoreV1().ConfigMaps(m.Namespace).Delete(ctx, m.Name, metav1.DeleteOptions{})
 			if apierrors.IsNotFound(err) {
 				return nil
@@ -390,7 +390,7 @@ func (c *Connection) accountRemoval(ctx context.Context, f *facts) (Plan, error)
 		if aws.ToString(found.Role.Arn) != roleARN(f.account, name) {
 			continue // it is another's: names of roles do not tell upper from lower case
 		}
-		p = append(p, Step{Action: Delete, What: "role " + name, do: func(ctx context.Context) error { return c.deleteRole(ctx, name) }})
+		p = append(p, Step{Action: Delete, What: "role " + name, Do: func(ctx context.Context) error { return c.deleteRole(ctx, name) }})
 	}
 	if issuer := issuerOf(f.record); issuer != "" {
 		arn := providerARN(f.account, issuer)
@@ -399,14 +399,14 @@ func (c *Connection) accountRemoval(ctx context.Context, f *facts) (Plan, error)
 			return nil, fmt.Errorf("ask for the OIDC provider: %w", err)
 		}
 		if err == nil {
-			p = append(p, Step{Action: Delete, What: "OIDC provider " + arn, do: func(ctx context.Context) error {
+			p = append(p, Step{Action: Delete, What: "OIDC provider " + arn, Do: func(ctx context.Context) error {
 				_, err := c.iam.DeleteOpenIDConnectProvider(ctx, &iam.DeleteOpenIDConnectProviderInput{OpenIDConnectProviderArn: &arn})
 				return unless[*iamtypes.NoSuchEntityException](err)
 			}})
 		}
 	}
 	if f.record != nil {
-		p = append(p, Step{Action: Delete, What: "EKS cluster " + c.Cluster, do: func(ctx context.Context) error {
+		p = append(p, Step{Action: Delete, What: "EKS cluster " + c.Cluster, Do: func(ctx context.Context) error {
 			_, err := c.eks.DeleteCluster(ctx, &eks.DeleteClusterInput{Name: &c.Cluster})
 			return unless[*ekstypes.ResourceNotFoundException](err)
 		}})

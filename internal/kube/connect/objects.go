@@ -104,7 +104,7 @@ func nameOf(o *unstructured.Unstructured) string {
 }
 
 func (c *Connection) objectStep(ctx context.Context, o *unstructured.Unstructured) (Step, error) {
-	s := Step{Action: Create, What: nameOf(o), do: func(ctx context.Context) error { _, err := c.apply(ctx, o, false); return err }}
+	s := Step{Action: Create, What: nameOf(o), Do: func(ctx context.Context) error { _, err := c.apply(ctx, o, false); return err }}
 	r, err := c.resource(o)
 	if meta.IsNoMatchError(err) { // its CRD comes with it, or is missing and Kubernetes will say so
 		return s, nil

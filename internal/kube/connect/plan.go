@@ -1,55 +1,18 @@
 package connect
 
-import (
-	"context"
-	"fmt"
-	"io"
-	"slices"
-)
+import "github.com/podid/podid/internal/plan"
 
-// Action is what a step does to a thing.
-type Action string
+// What connecting takes, step by step, is shown as every plan is.
+type (
+	Action = plan.Action
+	Step   = plan.Step
+	Plan   = plan.Plan
+)
 
 // The actions.
 const (
-	Create    Action = "create"
-	Update    Action = "update"
-	Delete    Action = "delete"
-	Unchanged Action = "unchanged"
+	Create    = plan.Create
+	Update    = plan.Update
+	Delete    = plan.Delete
+	Unchanged = plan.Unchanged
 )
-
-// Step is one thing that is made, changed or removed.
-type Step struct {
-	Action Action
-	What   string // "role podid-agent-prod"
-
-	do func(context.Context) error
-}
-
-// Plan is what will be done, in this order.
-type Plan []Step
-
-// Print writes a line for each step.
-func (p Plan) Print(w io.Writer) {
-	for _, s := range p {
-		fmt.Fprintf(w, "  %-10s %s\n", s.Action, s.What)
-	}
-}
-
-// Empty reports whether everything is as it is to be.
-func (p Plan) Empty() bool {
-	return !slices.ContainsFunc(p, func(s Step) bool { return s.Action != Unchanged })
-}
-
-// Do does it, and stops at the first step that fails. What was done stays: the next run goes on from there.
-func (p Plan) Do(ctx context.Context) error {
-	for _, s := range p {
-		if s.Action == Unchanged || s.do == nil {
-			continue
-		}
-		if err := s.do(ctx); err != nil {
-			return fmt.Errorf("%s %s: %w", s.Action, s.What, err)
-		}
-	}
-	return nil
-}

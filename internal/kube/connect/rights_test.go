@@ -107,7 +107,7 @@ func (w *world) boundary(t *testing.T, k *apiServer) {
 		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}`)}))(t).Policy.Arn
 	values := must(connect.Values(nil, nil, []string{"operator.ackNamespaces=[ack-system, platform]"}))(t)
 	conn, _ := w.open(t, k, func(c *connect.Config) { c.IAMResources, c.IAMBoundary, c.Values = true, *limit, values })
-	if err := must(conn.Plan(ctx))(t).Do(ctx); err != nil {
+	if err := must(conn.Plan(ctx))(t).Execute(ctx); err != nil {
 		t.Fatal(err)
 	}
 	out := must(im.GetRolePolicy(ctx, &iam.GetRolePolicyInput{RoleName: aws.String("podid-operator-prod"), PolicyName: aws.String("podid")}))(t)
@@ -126,7 +126,7 @@ func (w *world) boundary(t *testing.T, k *apiServer) {
 		}
 	}
 	conn, _ = w.open(t, k)
-	if err := must(conn.Plan(ctx))(t).Do(ctx); err != nil {
+	if err := must(conn.Plan(ctx))(t).Execute(ctx); err != nil {
 		t.Fatal(err)
 	}
 	must(im.DeletePolicy(ctx, &iam.DeletePolicyInput{PolicyArn: limit}))(t)
