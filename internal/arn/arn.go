@@ -108,6 +108,11 @@ func Addon(region, account, cluster, name, uuid string) string {
 	return eks(region, account, "addon/"+cluster+"/"+name+"/"+uuid)
 }
 
+// AccessEntry is an access entry of a cluster. Identity is the principal as such ARNs have it: user/ACCOUNT/NAME or role/ACCOUNT/NAME.
+func AccessEntry(region, account, cluster, identity, uuid string) string {
+	return eks(region, account, "access-entry/"+cluster+"/"+identity+"/"+uuid)
+}
+
 // Bucket is an S3 bucket. The owner is not part of the name.
 func Bucket(name string) string { return "arn:" + Partition + ":s3:::" + name }
 

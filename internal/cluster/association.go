@@ -11,6 +11,7 @@ import (
 	"github.com/podid/podid/internal/arn"
 	"github.com/podid/podid/internal/fault"
 	"github.com/podid/podid/internal/policy"
+	"github.com/podid/podid/internal/quota"
 	"github.com/podid/podid/internal/store"
 )
 
@@ -165,9 +166,9 @@ func (r *Registry) newAssociation(a Association) (*Association, error) {
 
 // insertAssociation writes a new association of a cluster that was read in the same transaction.
 func (r *Registry) insertAssociation(tx *store.Tx, a *Association) error {
-	if full(associations, r.db.Snapshot(), store.Key{a.Account, a.Cluster}, r.limits.Associations) {
+	if full(associations, r.db.Snapshot(), store.Key{a.Account, a.Cluster}, r.quotas.Of(quota.AssociationsPerCluster)) {
 		return fault.New(fault.Limit, subjectAssociation, "The cluster %s has reached its limit of %d pod identity associations",
-			a.Cluster, r.limits.Associations).With("clusterName", a.Cluster)
+			a.Cluster, r.quotas.Of(quota.AssociationsPerCluster)).With("clusterName", a.Cluster)
 	}
 	old, exists, err := associations.Read(tx, a.key())
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/podid/podid/internal/arn"
 	"github.com/podid/podid/internal/fault"
 	"github.com/podid/podid/internal/oidc"
+	"github.com/podid/podid/internal/quota"
 	"github.com/podid/podid/internal/store"
 )
 
@@ -194,8 +195,8 @@ func (r *Registry) Create(ctx context.Context, c Cluster, token string) (*Cluste
 			return err
 		case exists:
 			return fault.New(fault.Exists, subjectCluster, "Cluster already exists with name: %s", c.Name).With("clusterName", c.Name)
-		case full(clusters, r.db.Snapshot(), store.Key{c.Account}, r.limits.Clusters):
-			return fault.New(fault.Limit, subjectCluster, "The account has reached its limit of %d clusters", r.limits.Clusters).
+		case full(clusters, r.db.Snapshot(), store.Key{c.Account}, r.quotas.Of(quota.ClustersPerAccount)):
+			return fault.New(fault.Limit, subjectCluster, "The account has reached its limit of %d clusters", r.quotas.Of(quota.ClustersPerAccount)).
 				With("clusterName", c.Name)
 		}
 		clusters.Put(tx, made.key(), made)

@@ -14,6 +14,7 @@ import (
 	"github.com/podid/podid/internal/cluster"
 	"github.com/podid/podid/internal/fault"
 	"github.com/podid/podid/internal/oidc"
+	"github.com/podid/podid/internal/quota"
 	"github.com/podid/podid/internal/store/storetest"
 )
 
@@ -26,10 +27,10 @@ const (
 
 var created = time.Date(2026, 11, 24, 8, 0, 0, 922_000_000, time.UTC)
 
-func registry(t *testing.T, limits cluster.Limits) *cluster.Registry {
+func registry(t *testing.T, quotas quota.Set) *cluster.Registry {
 	t.Helper()
 	r, err := cluster.New(cluster.Config{
-		DB: storetest.New(t, cluster.Schema()...), Region: region, Now: func() time.Time { return created }, Limits: limits,
+		DB: storetest.New(t, cluster.Schema()...), Region: region, Now: func() time.Time { return created }, Quotas: quotas,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -37,9 +38,9 @@ func registry(t *testing.T, limits cluster.Limits) *cluster.Registry {
 	return r
 }
 
-func withCluster(t *testing.T, limits cluster.Limits) *cluster.Registry {
+func withCluster(t *testing.T, quotas quota.Set) *cluster.Registry {
 	t.Helper()
-	r := registry(t, limits)
+	r := registry(t, quotas)
 	if _, err := r.Create(t.Context(), cluster.Cluster{Account: account, Name: "c"}, ""); err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +82,7 @@ func must(t *testing.T, err error) {
 
 func TestAssociationLife(t *testing.T) {
 	t.Parallel()
-	r, ctx := withCluster(t, cluster.Limits{}), t.Context()
+	r, ctx := withCluster(t, quota.Set{}), t.Context()
 	in := association("sa")
 	in.Tags = map[string]string{"team": "a"}
 	a, err := r.CreateAssociation(ctx, in, "")
@@ -119,7 +120,7 @@ func TestAssociationLife(t *testing.T) {
 
 func TestCreateAssociationRefuses(t *testing.T) {
 	t.Parallel()
-	r, ctx := withCluster(t, cluster.Limits{Associations: 2}), t.Context()
+	r, ctx := withCluster(t, quota.Set{}.With(quota.AssociationsPerCluster, 2)), t.Context()
 	const session = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}`
 	tests := []struct {
 		name    string
@@ -167,7 +168,7 @@ func TestCreateAssociationRefuses(t *testing.T) {
 
 func TestConcurrentCreatesHaveOneWinner(t *testing.T) {
 	t.Parallel()
-	r := withCluster(t, cluster.Limits{})
+	r := withCluster(t, quota.Set{})
 	const callers = 100
 	ids, errs := make([]string, callers), make([]error, callers)
 	var g sync.WaitGroup
@@ -197,7 +198,7 @@ func TestConcurrentCreatesHaveOneWinner(t *testing.T) {
 
 func TestClientRequestToken(t *testing.T) {
 	t.Parallel()
-	r, ctx := withCluster(t, cluster.Limits{Associations: 1}), t.Context()
+	r, ctx := withCluster(t, quota.Set{}.With(quota.AssociationsPerCluster, 1)), t.Context()
 	first, err := r.CreateAssociation(ctx, association("sa"), "t")
 	must(t, err)
 	again, err := r.CreateAssociation(ctx, association("sa"), "t")
@@ -215,7 +216,7 @@ func TestClientRequestToken(t *testing.T) {
 
 func TestWantedBecomesTrue(t *testing.T) {
 	t.Parallel()
-	r, ctx := withCluster(t, cluster.Limits{}), t.Context()
+	r, ctx := withCluster(t, quota.Set{}), t.Context()
 	_, err := r.CreateNodegroup(ctx, cluster.Nodegroup{Account: account, Cluster: "c", Name: "n"}, "t")
 	must(t, err)
 	addon, err := r.CreateAddon(ctx, cluster.Addon{Account: account, Cluster: "c", Name: "agent", Version: "v1", Namespace: "kube-system"},
@@ -272,7 +273,7 @@ func TestWantedBecomesTrue(t *testing.T) {
 
 func TestDelete(t *testing.T) {
 	t.Parallel()
-	r, ctx := withCluster(t, cluster.Limits{}), t.Context()
+	r, ctx := withCluster(t, quota.Set{}), t.Context()
 	must(t, r.PutReport(ctx, account, "c", report()))
 	for i := range 120 { // more than one transaction holds
 		_, err := r.CreateAssociation(ctx, association(fmt.Sprint("sa-", i)), "")
@@ -309,7 +310,7 @@ func TestDelete(t *testing.T) {
 
 func TestIssuers(t *testing.T) {
 	t.Parallel()
-	r, ctx := withCluster(t, cluster.Limits{}), t.Context()
+	r, ctx := withCluster(t, quota.Set{}), t.Context()
 	const other = "444455556666"
 	for _, c := range []cluster.Cluster{{Account: account, Name: "d"}, {Account: other, Name: "thief"}} {
 		_, err := r.Create(ctx, c, "")
@@ -342,7 +343,7 @@ func TestIssuers(t *testing.T) {
 
 func TestTags(t *testing.T) {
 	t.Parallel()
-	r, ctx := withCluster(t, cluster.Limits{}), t.Context()
+	r, ctx := withCluster(t, quota.Set{}), t.Context()
 	a, err := r.CreateAssociation(ctx, association("sa"), "")
 	must(t, err)
 	n, err := r.CreateNodegroup(ctx, cluster.Nodegroup{Account: account, Cluster: "c", Name: "n"}, "")
@@ -369,7 +370,7 @@ func TestTags(t *testing.T) {
 
 func TestWatch(t *testing.T) {
 	t.Parallel()
-	r, ctx := withCluster(t, cluster.Limits{}), t.Context()
+	r, ctx := withCluster(t, quota.Set{}), t.Context()
 	w, err := r.Watch(ctx, account, "c", 0, time.Minute)
 	must(t, err)
 	same, err := r.Watch(ctx, account, "c", w.Revision, 0)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/podid/podid/internal/arn"
 	"github.com/podid/podid/internal/fault"
+	"github.com/podid/podid/internal/quota"
 	"github.com/podid/podid/internal/store"
 )
 
@@ -166,9 +167,9 @@ func (r *Registry) CreateNodegroup(ctx context.Context, n Nodegroup, token strin
 		case exists:
 			return fault.New(fault.Exists, subjectNodegroup, "NodeGroup already exists with name %s and cluster name %s", n.Name, n.Cluster).
 				With("clusterName", n.Cluster).With("nodegroupName", n.Name)
-		case full(nodegroups, r.db.Snapshot(), store.Key{n.Account, n.Cluster}, r.limits.Nodegroups):
+		case full(nodegroups, r.db.Snapshot(), store.Key{n.Account, n.Cluster}, r.quotas.Of(quota.NodegroupsPerCluster)):
 			return fault.New(fault.Limit, subjectNodegroup, "The cluster %s has reached its limit of %d node groups",
-				n.Cluster, r.limits.Nodegroups).With("clusterName", n.Cluster)
+				n.Cluster, r.quotas.Of(quota.NodegroupsPerCluster)).With("clusterName", n.Cluster)
 		}
 		nodegroups.Put(tx, n.key(), &n)
 		return nil

@@ -1,6 +1,6 @@
 // Package cluster knows the clusters and their pod identity associations: which role a service account of which cluster has.
 //
-// It owns clusters, node groups, add-ons and associations at rest, the rules for them, and the lookup on the path of every
+// It owns clusters, node groups, add-ons, access entries and associations at rest, the rules for them, and the lookup on the path of every
 // credential: (account, cluster, namespace, service account) to association is one read from memory. Nothing here decides who may
 // do what.
 //
@@ -14,7 +14,7 @@
 // Lookups read the newest snapshot and return shared values that must not be changed. The lookups that may refuse somebody
 // ([Registry.Lookup], [Registry.Get]) make sure with one linearizable read first.
 //
-// Failures are faults with the subjects "cluster", "node group", "add-on", "update", "association", "role", "target role", "policy document",
+// Failures are faults with the subjects "cluster", "node group", "add-on", "update", "access entry", "access policy", "registration", "association", "role", "target role", "policy document",
 // "name", "tags", "resource" (of a tag call), "report", "ended pods", "deletion protection" and "client request token".
 //
 // spec: pod-identity.md 1
@@ -27,6 +27,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/podid/podid/internal/quota"
 	"github.com/podid/podid/internal/store"
 )
 
@@ -36,16 +37,13 @@ type Config struct {
 	Region string           // of every ARN made here
 	Now    func() time.Time // nil: time.Now
 	Rand   io.Reader        // where ids come from; nil: crypto/rand
-	Limits Limits           // zero members: AWS's defaults
+	Quotas quota.Set        // zero: AWS's defaults. They are counted in the snapshot: as many things as are made at one instant may pass one
+	Limits Limits           // zero members: the defaults
 }
 
-// Limits are quotas. They are counted in the snapshot, so as many things as are created at the same instant may pass one.
-// spec: pod-identity.md 1.8, 8
+// Limits are bounds of podid's own, for which AWS has no quota.
 type Limits struct {
-	Clusters     int // of an account; default 100
-	Nodegroups   int // of a cluster; default 30
-	Associations int // of a cluster; default 5,000
-	EndedPods    int // of a cluster, that are remembered; default 100,000
+	EndedPods int // of a cluster, that are remembered; default 100,000
 }
 
 // Registry is all clusters of all accounts. Its methods may be called by any number of goroutines.
@@ -54,6 +52,7 @@ type Registry struct {
 	region string
 	now    func() time.Time
 	rand   io.Reader
+	quotas quota.Set
 	limits Limits
 
 	endedFor time.Duration // how long an ended pod is remembered
@@ -83,20 +82,15 @@ func New(c Config) (*Registry, error) {
 	if c.DB == nil || c.Region == "" {
 		return nil, errors.New("cluster: DB and Region are required")
 	}
-	r := &Registry{db: c.DB, region: c.Region, now: c.Now, rand: c.Rand, limits: c.Limits, endedFor: endedFor}
+	r := &Registry{db: c.DB, region: c.Region, now: c.Now, rand: c.Rand, quotas: c.Quotas, limits: c.Limits, endedFor: endedFor}
 	if r.now == nil {
 		r.now = time.Now
 	}
 	if r.rand == nil {
 		r.rand = rand.Reader
 	}
-	for _, l := range []struct {
-		limit    *int
-		standard int
-	}{{&r.limits.Clusters, 100}, {&r.limits.Nodegroups, 30}, {&r.limits.Associations, 5000}, {&r.limits.EndedPods, 100_000}} {
-		if *l.limit == 0 {
-			*l.limit = l.standard
-		}
+	if r.limits.EndedPods == 0 {
+		r.limits.EndedPods = 100_000
 	}
 	return r, nil
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/podid/podid/internal/cluster"
+	"github.com/podid/podid/internal/quota"
 )
 
 var update = flag.Bool("update", false, "rewrite the schema of configurationValues from the chart's")
@@ -65,7 +65,7 @@ func TestConfigurationSchemaIsTheChart(t *testing.T) {
 
 func TestConfigurationValues(t *testing.T) {
 	t.Parallel()
-	w, ctx := newWorld(t, cluster.Limits{}), t.Context()
+	w, ctx := newWorld(t, quota.Set{}), t.Context()
 	w.createCluster(t, "c")
 	agent := aws.String("eks-pod-identity-agent")
 	for _, good := range []string{

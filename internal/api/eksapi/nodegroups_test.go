@@ -9,12 +9,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/podid/podid/internal/cluster"
+	"github.com/podid/podid/internal/quota"
 )
 
 // TestRealNodes holds that node groups are told as the cluster's nodes are, whoever made them.
 func TestRealNodes(t *testing.T) {
 	t.Parallel()
-	w, ctx := newWorld(t, cluster.Limits{}), t.Context()
+	w, ctx := newWorld(t, quota.Set{}), t.Context()
 	w.createCluster(t, "c")
 	name := aws.String("c")
 	describe := func(group string) *types.Nodegroup {

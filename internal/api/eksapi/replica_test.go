@@ -7,7 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/eks"
 
-	"github.com/podid/podid/internal/cluster"
+	"github.com/podid/podid/internal/quota"
 	"github.com/podid/podid/internal/store"
 	"github.com/podid/podid/internal/store/storetest"
 )
@@ -20,7 +20,7 @@ func TestReplicasAgree(t *testing.T) {
 	blind, err := store.Open(ctx, config) // nobody runs it: it learns nothing unless it asks
 	must(t, err)
 	t.Cleanup(func() { must(t, blind.Close()) })
-	a, b := newReplica(t, storetest.Open(t, config), cluster.Limits{}), newReplica(t, blind, cluster.Limits{})
+	a, b := newReplica(t, storetest.Open(t, config), quota.Set{}), newReplica(t, blind, quota.Set{})
 	key, err := a.iam.Bootstrap(ctx, account, "cluster")
 	must(t, err)
 	a.admin, b.admin = a.client(key.ID, key.Secret), b.client(key.ID, key.Secret)

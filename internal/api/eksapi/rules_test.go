@@ -12,13 +12,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eks/types"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/podid/podid/internal/cluster"
+	"github.com/podid/podid/internal/quota"
 )
 
 // TestConcurrentCreates holds that of many creates for one service account one wins, and that all others learn its id.
 func TestConcurrentCreates(t *testing.T) {
 	t.Parallel()
-	w, ctx := newWorld(t, cluster.Limits{}), t.Context()
+	w, ctx := newWorld(t, quota.Set{}), t.Context()
 	w.createCluster(t, "c")
 	const n = 100
 	var wait sync.WaitGroup
@@ -50,7 +50,7 @@ func TestConcurrentCreates(t *testing.T) {
 // TestRequestToken holds that a request that is sent again does nothing again, and that its token is good for no other.
 func TestRequestToken(t *testing.T) {
 	t.Parallel()
-	w, ctx := newWorld(t, cluster.Limits{}), t.Context()
+	w, ctx := newWorld(t, quota.Set{}), t.Context()
 	w.createCluster(t, "c")
 	token := aws.String("0d5b7c1e")
 	in := w.association("sa")
@@ -84,7 +84,7 @@ func TestRequestToken(t *testing.T) {
 // TestOrderOfChecks holds that the first failure of spec 1.4 wins: each input breaks every later rule, too.
 func TestOrderOfChecks(t *testing.T) {
 	t.Parallel()
-	w, ctx := newWorld(t, cluster.Limits{Associations: 1}), t.Context()
+	w, ctx := newWorld(t, quota.Set{}.With(quota.AssociationsPerCluster, 1)), t.Context()
 	w.createCluster(t, "c")
 	_, err := w.admin.CreatePodIdentityAssociation(ctx, w.association("sa"))
 	must(t, err)
@@ -142,7 +142,7 @@ func TestOrderOfChecks(t *testing.T) {
 // TestUpdateChecksTheRole holds that an update needs what a create needs: whoever changes what becomes of a role hands it out anew.
 func TestUpdateChecksTheRole(t *testing.T) {
 	t.Parallel()
-	w, ctx := newWorld(t, cluster.Limits{}), t.Context()
+	w, ctx := newWorld(t, quota.Set{}), t.Context()
 	w.createCluster(t, "c")
 	made, err := w.admin.CreatePodIdentityAssociation(ctx, w.association("sa"))
 	must(t, err)
@@ -193,7 +193,7 @@ func TestUpdateChecksTheRole(t *testing.T) {
 // TestAddonAssociations holds that what an add-on asks for is checked as if its caller asked for it.
 func TestAddonAssociations(t *testing.T) {
 	t.Parallel()
-	w, ctx := newWorld(t, cluster.Limits{Associations: 1}), t.Context()
+	w, ctx := newWorld(t, quota.Set{}.With(quota.AssociationsPerCluster, 1)), t.Context()
 	w.createCluster(t, "c")
 	closed := w.newRole(t, "closed", ec2Trust)
 	ask := func(roles ...string) *sdk.CreateAddonInput {
@@ -240,7 +240,7 @@ func TestAddonAssociations(t *testing.T) {
 // would take a refusal for a failure.
 func TestGone(t *testing.T) {
 	t.Parallel()
-	w, ctx := newWorld(t, cluster.Limits{}), t.Context()
+	w, ctx := newWorld(t, quota.Set{}), t.Context()
 	w.createCluster(t, "c")
 	viewer := w.user(t, "viewer", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"eks:Describe*","Resource":[`+
 		`"arn:aws:eks:us-west-2:111122223333:nodegroup/c/*","arn:aws:eks:us-west-2:111122223333:addon/c/*"]}]}`)
@@ -254,7 +254,7 @@ func TestGone(t *testing.T) {
 // TestPages goes through lists one by one. Names of which one begins with another must come out in one order only.
 func TestPages(t *testing.T) {
 	t.Parallel()
-	w, ctx := newWorld(t, cluster.Limits{}), t.Context()
+	w, ctx := newWorld(t, quota.Set{}), t.Context()
 	w.createCluster(t, "c")
 	want := []string{"A", "a", "a-b", "a0", "a_", "ab"}
 	for _, group := range want {

@@ -15,11 +15,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/podid/podid/internal/cluster"
+	"github.com/podid/podid/internal/quota"
 )
 
 func TestClusterLife(t *testing.T) {
 	t.Parallel()
-	w, ctx := newWorld(t, cluster.Limits{}), t.Context()
+	w, ctx := newWorld(t, quota.Set{}), t.Context()
 	made := w.createCluster(t, "c")
 	if made.Status != types.ClusterStatusCreating || *made.Arn != "arn:aws:eks:us-west-2:111122223333:cluster/c" || made.Identity != nil {
 		t.Errorf("made %+v", made)
@@ -74,7 +75,7 @@ func TestClusterLife(t *testing.T) {
 
 func TestNodegroupAndAddon(t *testing.T) {
 	t.Parallel()
-	w, ctx := newWorld(t, cluster.Limits{}), t.Context()
+	w, ctx := newWorld(t, quota.Set{}), t.Context()
 	w.createCluster(t, "c")
 	name, agent, group := aws.String("c"), aws.String("eks-pod-identity-agent"), aws.String("n")
 	_, err := w.admin.CreateNodegroup(ctx, &sdk.CreateNodegroupInput{
@@ -147,7 +148,7 @@ func (w *world) association(serviceAccount string) *sdk.CreatePodIdentityAssocia
 
 func TestAssociationLife(t *testing.T) {
 	t.Parallel()
-	w, ctx := newWorld(t, cluster.Limits{}), t.Context()
+	w, ctx := newWorld(t, quota.Set{}), t.Context()
 	w.createCluster(t, "c")
 	in := w.association("sa")
 	in.Tags, in.TargetRoleArn = map[string]string{"team": "a"}, aws.String("arn:aws:iam::444455556666:role/target")
@@ -220,7 +221,7 @@ func TestAssociationLife(t *testing.T) {
 // TestCreateAssociationRefuses goes through the checks in the order of spec 1.4.
 func TestCreateAssociationRefuses(t *testing.T) {
 	t.Parallel()
-	w, ctx := newWorld(t, cluster.Limits{Associations: 1}), t.Context()
+	w, ctx := newWorld(t, quota.Set{}.With(quota.AssociationsPerCluster, 1)), t.Context()
 	w.createCluster(t, "c")
 	foreign := w.newRole(t, "foreign", ec2Trust)
 	parameter := func(text string) func(*testing.T, error) {
@@ -274,7 +275,7 @@ func TestCreateAssociationRefuses(t *testing.T) {
 
 func TestPermissions(t *testing.T) {
 	t.Parallel()
-	w, ctx := newWorld(t, cluster.Limits{}), t.Context()
+	w, ctx := newWorld(t, quota.Set{}), t.Context()
 	w.createCluster(t, "c")
 	creator := w.user(t, "creator", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"eks:*","Resource":"*"},`+
 		`{"Effect":"Allow","Action":"iam:PassRole","Resource":"*","Condition":{"StringEquals":{"iam:PassedToService":"ec2.amazonaws.com"}}}]}`)
@@ -298,7 +299,7 @@ func TestPermissions(t *testing.T) {
 
 func TestListAssociations(t *testing.T) {
 	t.Parallel()
-	w, ctx := newWorld(t, cluster.Limits{}), t.Context()
+	w, ctx := newWorld(t, quota.Set{}), t.Context()
 	w.createCluster(t, "c")
 	want := []string{}
 	for i := range 5 {

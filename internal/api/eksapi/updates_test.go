@@ -11,12 +11,13 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/podid/podid/internal/cluster"
+	"github.com/podid/podid/internal/quota"
 )
 
 // TestUpdateAddon follows one change of an add-on from wanted to true.
 func TestUpdateAddon(t *testing.T) {
 	t.Parallel()
-	w, ctx := newWorld(t, cluster.Limits{}), t.Context()
+	w, ctx := newWorld(t, quota.Set{}), t.Context()
 	w.createCluster(t, "c")
 	name, agent := aws.String("c"), aws.String("eks-pod-identity-agent")
 	made, err := w.admin.CreateAddon(ctx, &sdk.CreateAddonInput{ClusterName: name, AddonName: agent})
@@ -108,7 +109,7 @@ func TestUpdateAddon(t *testing.T) {
 // association that stays keeps its id.
 func TestUpdateAddonAssociations(t *testing.T) {
 	t.Parallel()
-	w, ctx := newWorld(t, cluster.Limits{Associations: 2}), t.Context()
+	w, ctx := newWorld(t, quota.Set{}.With(quota.AssociationsPerCluster, 2)), t.Context()
 	w.createCluster(t, "c")
 	name, agent := aws.String("c"), aws.String("eks-pod-identity-agent")
 	another := w.newRole(t, "another", podsTrust)
@@ -158,7 +159,7 @@ func TestUpdateAddonAssociations(t *testing.T) {
 
 func TestUpdatesRefuse(t *testing.T) {
 	t.Parallel()
-	w, ctx := newWorld(t, cluster.Limits{}), t.Context()
+	w, ctx := newWorld(t, quota.Set{}), t.Context()
 	w.createCluster(t, "c")
 	name, agent := aws.String("c"), aws.String("eks-pod-identity-agent")
 	_, err := w.admin.UpdateAddon(ctx, &sdk.UpdateAddonInput{ClusterName: name, AddonName: agent})

@@ -15,7 +15,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/eks"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/podid/podid/internal/cluster"
+	"github.com/podid/podid/internal/quota"
 )
 
 // answer is what is on the wire.
@@ -48,7 +48,7 @@ func (w *world) raw(t *testing.T, method, path, body string) answer {
 // TestWire holds the bytes: members in order of their names, times as numbers, tags and lists never null, no member without a value.
 func TestWire(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, cluster.Limits{})
+	w := newWorld(t, quota.Set{})
 	w.createCluster(t, "c")
 	const (
 		path        = "/clusters/c/pod-identity-associations"
@@ -135,7 +135,7 @@ func TestWire(t *testing.T) {
 // TestLongNames holds that a refusal does not send back whatever it was sent.
 func TestLongNames(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, cluster.Limits{})
+	w := newWorld(t, quota.Set{})
 	w.createCluster(t, "c")
 	long := strings.Repeat("x", 100_000)
 	for path, body := range map[string]string{

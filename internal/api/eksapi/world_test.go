@@ -23,6 +23,7 @@ import (
 	"github.com/podid/podid/internal/iam"
 	"github.com/podid/podid/internal/oidc"
 	"github.com/podid/podid/internal/policy"
+	"github.com/podid/podid/internal/quota"
 	"github.com/podid/podid/internal/store"
 	"github.com/podid/podid/internal/store/storetest"
 )
@@ -53,9 +54,9 @@ type world struct {
 	records []*api.Record
 }
 
-func newWorld(t *testing.T, limits cluster.Limits) *world {
+func newWorld(t *testing.T, quotas quota.Set) *world {
 	t.Helper()
-	w := newReplica(t, storetest.New(t, schema()...), limits)
+	w := newReplica(t, storetest.New(t, schema()...), quotas)
 	key, err := w.iam.Bootstrap(t.Context(), account, "cluster")
 	must(t, err)
 	w.admin = w.client(key.ID, key.Secret)
@@ -68,7 +69,7 @@ func schema() []store.Definition {
 }
 
 // newReplica is a control plane on a store, without a client.
-func newReplica(t *testing.T, db *store.DB, limits cluster.Limits) *world {
+func newReplica(t *testing.T, db *store.DB, quotas quota.Set) *world {
 	t.Helper()
 	directory, err := iam.New(iam.Config{DB: db})
 	must(t, err)
@@ -76,7 +77,7 @@ func newReplica(t *testing.T, db *store.DB, limits cluster.Limits) *world {
 	must(t, err)
 	authorizer, err := authz.New(authz.Config{IAM: directory, Ring: ring, Now: time.Now})
 	must(t, err)
-	clusters, err := cluster.New(cluster.Config{DB: db, Region: region, Limits: limits})
+	clusters, err := cluster.New(cluster.Config{DB: db, Region: region, Quotas: quotas})
 	must(t, err)
 	w := &world{clusters: clusters, iam: directory}
 	server := httptest.NewServer(api.NewFront(api.FrontConfig{
