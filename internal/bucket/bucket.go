@@ -22,6 +22,7 @@ import (
 
 	"github.com/podid/podid/internal/fault"
 	"github.com/podid/podid/internal/policy"
+	"github.com/podid/podid/internal/quota"
 	"github.com/podid/podid/internal/store"
 )
 
@@ -87,6 +88,7 @@ type Config struct {
 	Region     string // of new buckets
 	Store      Store
 	Principals Principals
+	Quotas     quota.Set // the zero value: AWS's defaults
 	Now        func() time.Time
 	Logger     *slog.Logger // nil: silent
 }
@@ -97,6 +99,7 @@ type Registry struct {
 	region     string
 	store      Store
 	principals Principals
+	quotas     quota.Set
 	now        func() time.Time
 	log        *slog.Logger
 }
@@ -114,7 +117,7 @@ func New(c Config) (*Registry, error) {
 	case c.Logger == nil:
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Registry{db: c.DB, region: c.Region, store: c.Store, principals: c.Principals, now: c.Now, log: c.Logger}, nil
+	return &Registry{db: c.DB, region: c.Region, store: c.Store, principals: c.Principals, quotas: c.Quotas, now: c.Now, log: c.Logger}, nil
 }
 
 // Find looks an active bucket up in the newest picture.

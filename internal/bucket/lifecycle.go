@@ -6,12 +6,11 @@ import (
 	"time"
 
 	"github.com/podid/podid/internal/fault"
+	"github.com/podid/podid/internal/quota"
 	"github.com/podid/podid/internal/store"
 )
 
 const (
-	maxBuckets = 10000 // per account, AWS's quota
-
 	// stepTimeout bounds one step of a creation or deletion. Steps are not cut off when the caller goes away, as the other half of what was
 	// begun would be missing.
 	stepTimeout = 20 * time.Second
@@ -48,7 +47,7 @@ func (r *Registry) register(ctx context.Context, name, account string) (*Bucket,
 	for range r.List(account) {
 		n++
 	}
-	if n >= maxBuckets {
+	if n >= r.quotas.Of(quota.BucketsPerAccount) {
 		return nil, fault.New(fault.Limit, "bucket", "You have attempted to create more buckets than allowed.")
 	}
 	b := &Bucket{

@@ -17,6 +17,7 @@ import (
 	"gopkg.in/natefinch/lumberjack.v2"
 
 	"github.com/podid/podid/internal/api"
+	"github.com/podid/podid/internal/quota"
 	"github.com/podid/podid/internal/secretfile"
 	"github.com/podid/podid/internal/server"
 )
@@ -40,6 +41,8 @@ type serveFlags struct {
 	s3Endpoint string
 	s3Region   string
 	s3KeyFile  string
+	quotas     []string
+	issuers    issuerFlags
 }
 
 func (f *serveFlags) common(c *cobra.Command, p *Process) {
@@ -49,6 +52,8 @@ func (f *serveFlags) common(c *cobra.Command, p *Process) {
 	c.Flags().StringVar(&f.awsConfig, "aws-config", p.awsConfig(), "AWS shared config file that gets the profiles (AWS_CONFIG_FILE)")
 	c.Flags().StringVar(&f.records, "records", "", "file for the request records, one JSON line each; - for standard output (default DATA/records.jsonl, and up to half a gigabyte of older ones beside it)")
 	c.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "log more")
+	c.Flags().StringArrayVar(&f.quotas, "quota", nil, "NAME=NUMBER: another limit than AWS's default, for example associations-per-cluster=20000; repeat for more")
+	f.issuers.add(c)
 	c.Flags().BoolVar(&f.tls.SelfSigned, "tls-self-signed", false, "serve HTTPS with a certificate of an own authority, kept in DATA/tls")
 }
 
@@ -112,6 +117,14 @@ func (f *serveFlags) config(p *Process) (config server.Config, done func(), err 
 			}
 		}
 	}
+	quotas, err := quota.Parse(f.quotas)
+	if err != nil {
+		return config, nil, fmt.Errorf("--quota: %w", err)
+	}
+	issuers, err := f.issuers.config()
+	if err != nil {
+		return config, nil, err
+	}
 	log := p.logger(f.verbose)
 	emit, done, err := f.recorder(p)
 	if err != nil {
@@ -120,7 +133,7 @@ func (f *serveFlags) config(p *Process) (config server.Config, done func(), err 
 	config = server.Config{
 		Data: f.data, Listen: f.listen, Endpoint: strings.TrimSuffix(f.endpoint, "/"), Region: f.region, TLS: f.tls, Accounts: f.accounts,
 		Emit: emit, Logger: log, Now: time.Now,
-		Etcd: server.Etcd{Endpoints: f.etcd, Prefix: f.etcdPrefix},
+		Etcd: server.Etcd{Endpoints: f.etcd, Prefix: f.etcdPrefix}, Quotas: quotas, Issuers: issuers,
 	}
 	if config.Etcd.TLS, err = f.etcdTLS(); err != nil {
 		done()

@@ -3,6 +3,7 @@ package server
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -15,6 +16,7 @@ import (
 	"github.com/podid/podid/internal/api"
 	"github.com/podid/podid/internal/arn"
 	"github.com/podid/podid/internal/iam"
+	"github.com/podid/podid/internal/quota"
 )
 
 // Config says how a control plane runs. Zero values are defaults where a comment says so.
@@ -44,6 +46,12 @@ type Config struct {
 
 	// Accounts are made at the first start, when there is no account yet. The first of them manages the others.
 	Accounts []string
+
+	// Issuers says which outside issuers of tokens may be fetched.
+	Issuers Issuers
+
+	// Quotas are how much there may be. The zero value is AWS's defaults.
+	Quotas quota.Set
 
 	// Emit receives every request record, once, from any goroutine.
 	Emit func(*api.Record)
@@ -82,6 +90,13 @@ type ObjectStore struct {
 	Region          string
 	AccessKeyID     string
 	SecretAccessKey string
+}
+
+// Issuers says where the outside issuers that accounts trust may be, and whose certificates they may have. The zero value is public
+// addresses, and the authorities that the system trusts.
+type Issuers struct {
+	Allow   []netip.Prefix      // private networks in which they may be, too
+	RootCAs []*x509.Certificate // authorities that are trusted besides the system's
 }
 
 // Started is what a running control plane tells: how to reach it, and the keys that the first start made.

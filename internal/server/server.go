@@ -27,6 +27,7 @@ import (
 	"github.com/podid/podid/internal/credential"
 	"github.com/podid/podid/internal/fault"
 	"github.com/podid/podid/internal/iam"
+	"github.com/podid/podid/internal/issuer"
 	"github.com/podid/podid/internal/objectstore"
 	"github.com/podid/podid/internal/store"
 )
@@ -103,11 +104,11 @@ func (c *Config) run(ctx context.Context, l net.Listener, tlsConfig *tls.Config,
 	if err != nil {
 		return err
 	}
-	clusters, err := cluster.New(cluster.Config{DB: db, Region: c.Region, Now: c.Now})
+	clusters, err := cluster.New(cluster.Config{DB: db, Region: c.Region, Quotas: c.Quotas, Now: c.Now})
 	if err != nil {
 		return err
 	}
-	buckets, err := bucket.New(bucket.Config{DB: db, Region: c.Region, Now: c.Now, Store: objects, Principals: directory, Logger: c.Logger})
+	buckets, err := bucket.New(bucket.Config{DB: db, Region: c.Region, Now: c.Now, Store: objects, Principals: directory, Quotas: c.Quotas, Logger: c.Logger})
 	if err != nil {
 		return err
 	}
@@ -116,13 +117,15 @@ func (c *Config) run(ctx context.Context, l net.Listener, tlsConfig *tls.Config,
 		return err
 	}
 
+	issuers := issuer.New(issuer.Config{Allow: c.Issuers.Allow, RootCAs: c.Issuers.RootCAs, Now: c.Now})
+
 	front := api.NewFront(api.FrontConfig{
 		Region: c.Region, Authorizer: authorizer, Emit: c.Emit, Now: c.Now, Logger: c.Logger, Strict: c.Strict,
 		Services: []api.Service{
 			eksapi.New(eksapi.Config{Clusters: clusters, IAM: directory}),
 			eksauthapi.New(eksauthapi.Config{Clusters: clusters, Authorizer: authorizer, Ring: ring}),
 			iamapi.New(iamapi.Config{IAM: directory}),
-			stsapi.New(stsapi.Config{IAM: directory, Authorizer: authorizer, Ring: ring, Keys: webIdentityKeys(clusters)}),
+			stsapi.New(stsapi.Config{IAM: directory, Authorizer: authorizer, Ring: ring, Keys: newProviderKeys(clusters, issuers).find}),
 			s3api.New(s3api.Config{Region: c.Region, Buckets: buckets, Store: objects, Hosts: c.TLS.Hosts}),
 			podidapi.New(podidapi.Config{Clusters: clusters, IAM: directory, Stopping: ctx.Done()}),
 		},

@@ -30,9 +30,10 @@ type Config struct {
 	Authorizer *authz.Authorizer
 	Ring       *credential.Ring
 
-	// Keys finds the keys of an issuer (a URL) whose tokens an account trusts. Its failures have the subject "provider": NotFound
-	// becomes InvalidIdentityToken, and Unavailable becomes IDPCommunicationError, after which SDKs try again.
-	Keys func(ctx context.Context, account, issuer string) (*oidc.KeySet, error)
+	// Keys finds the keys of a provider's issuer. Lacking is nil, or a set that Keys returned before and that lacks the key which a token
+	// names: then the answer is another set, or lacking itself where there is no other. Its failures have the subject "provider":
+	// NotFound becomes InvalidIdentityToken, and Unavailable becomes IDPCommunicationError, after which SDKs try again.
+	Keys func(ctx context.Context, p *iam.Provider, lacking *oidc.KeySet) (*oidc.KeySet, error)
 }
 
 // New makes the service.

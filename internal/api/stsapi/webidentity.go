@@ -69,6 +69,7 @@ func (s *service) assumeRoleWithWebIdentity(
 		Credentials: credentials, AssumedRoleUser: assumedRoleUser(session), SubjectFromWebIdentityToken: aws.String(claims.Subject),
 		Provider: aws.String(provider.ARN()), Audience: aws.String(audience), SourceIdentity: optional(session.SourceIdentity),
 	}
+	out.PackedPolicySize = packedSize(session)
 	out.SessionTokenSize, out.SessionTokenUtilization = tokenSize(credentials)
 	return out, nil
 }
@@ -85,15 +86,31 @@ func (s *service) prove(ctx context.Context, c *api.Call, account, token string)
 	if !ok || !https {
 		return nil, nil, fault.New(fault.NotFound, "provider", textNoProvider, issuer[:min(len(issuer), maxIssuerInError)])
 	}
-	keys, err := s.Keys(ctx, account, issuer)
-	if err != nil {
-		return nil, nil, err
-	}
-	claims, err := oidc.Verify(token, keys, oidc.Expect{Issuer: issuer, Audiences: provider.ClientIDs, Now: c.Now})
+	claims, err := s.verify(ctx, provider, token, oidc.Expect{Issuer: issuer, Audiences: provider.ClientIDs, Now: c.Now})
 	if err != nil {
 		return nil, nil, wordToken(err)
 	}
 	return provider, claims, nil
+}
+
+// verify proves a token with the keys of a provider's issuer. A key that is not among them may be new: then the issuer is asked again.
+func (s *service) verify(ctx context.Context, p *iam.Provider, token string, expect oidc.Expect) (*oidc.Claims, error) {
+	keys, err := s.Keys(ctx, p, nil)
+	if err != nil {
+		return nil, err
+	}
+	claims, err := oidc.Verify(token, keys, expect)
+	if !errors.Is(err, oidc.ErrUnknownKey) {
+		return claims, err
+	}
+	newer, failure := s.Keys(ctx, p, keys)
+	if failure != nil {
+		return nil, failure
+	}
+	if newer == keys {
+		return nil, err
+	}
+	return oidc.Verify(token, newer, expect)
 }
 
 // wordToken puts AWS's text before what package oidc found.

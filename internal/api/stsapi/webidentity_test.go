@@ -204,13 +204,13 @@ func TestKeysThatCannotBeHad(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	roleARN, token := w.role(t, "App", irsa(cart)), w.token(t, nil)
-	w.keys = func(string) (*oidc.KeySet, error) { return nil, fault.New(fault.Unavailable, "provider", "timeout") }
+	w.keys = func(*oidc.KeySet) (*oidc.KeySet, error) { return nil, fault.New(fault.Unavailable, "provider", "timeout") }
 	_, err := w.assume(t, roleARN, token)
 	apitest.Refused(t, err, "IDPCommunicationError", http.StatusBadRequest)
 	if _, ok := errors.AsType[*types.IDPCommunicationErrorException](err); !ok {
 		t.Errorf("%v is not the SDK's own type", err)
 	}
-	w.keys = func(string) (*oidc.KeySet, error) { return nil, fault.New(fault.NotFound, "provider", "no keys") }
+	w.keys = func(*oidc.KeySet) (*oidc.KeySet, error) { return nil, fault.New(fault.NotFound, "provider", "no keys") }
 	_, err = w.assume(t, roleARN, token)
 	apitest.Refused(t, err, "InvalidIdentityToken", http.StatusBadRequest)
 	if _, ok := errors.AsType[*types.InvalidIdentityTokenException](err); !ok {

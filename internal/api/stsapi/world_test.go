@@ -29,7 +29,7 @@ const (
 type world struct {
 	*apitest.Plane
 	signer *oidc.Signer
-	keys   func(issuer string) (*oidc.KeySet, error)
+	keys   func(lacking *oidc.KeySet) (*oidc.KeySet, error)
 	url    string
 	admin  *sdk.Client
 }
@@ -39,14 +39,15 @@ func newWorld(t *testing.T) *world {
 	signer, err := oidc.NewSigner("ES256")
 	must(t, err)
 	w := &world{Plane: apitest.New(t), signer: signer}
-	w.keys = func(string) (*oidc.KeySet, error) { return signer.KeySet(), nil }
+	published := signer.KeySet()
+	w.keys = func(*oidc.KeySet) (*oidc.KeySet, error) { return published, nil }
 	w.url = w.Serve(t, "eu-central-1", nil, stsapi.New(stsapi.Config{
 		IAM: w.IAM, Authorizer: w.Authorizer, Ring: w.Ring,
-		Keys: func(_ context.Context, owner, from string) (*oidc.KeySet, error) {
-			if owner != account || from != issuer {
+		Keys: func(_ context.Context, p *iam.Provider, lacking *oidc.KeySet) (*oidc.KeySet, error) {
+			if p.Account != account || p.Host != host {
 				return nil, fault.New(fault.NotFound, "issuer", "no such issuer")
 			}
-			return w.keys(from)
+			return w.keys(lacking)
 		},
 	}))
 	key, err := w.IAM.Bootstrap(t.Context(), account, "cluster")
