@@ -1,0 +1,31 @@
+// Package conformance proves podid with clients that others wrote, unmodified: scenarios of management calls, each made by boto3, the
+// AWS CLI and the AWS SDK for Go, and pods' programs of every SDK with its default credential chain.
+package conformance
+
+import (
+	"context"
+	"flag"
+	"os"
+	"os/signal"
+	"syscall"
+	"testing"
+
+	"github.com/podid/podid/internal/cli"
+)
+
+var (
+	only   = flag.String("driver", "", "run the scenarios with this driver alone: boto3, cli or go")
+	update = flag.Bool("update", false, "write docs/compat/clients.md instead of comparing it")
+)
+
+// asPodid makes a process of the test binary be podid.
+const asPodid = "PODID_CONFORMANCE_IS_PODID"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asPodid) == "" {
+		os.Exit(end(m.Run()))
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // as in cmd/podid
+	os.Exit(cli.Run(ctx, cli.Process{Args: os.Args[1:], Env: os.Environ(), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}))
+}
