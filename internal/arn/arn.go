@@ -75,6 +75,14 @@ func User(account, path, name string) string { return global("iam", account, "us
 // Role is an IAM role. Path begins and ends with a slash.
 func Role(account, path, name string) string { return global("iam", account, "role"+path+name) }
 
+// Group is an IAM group. Path begins and ends with a slash.
+func Group(account, path, name string) string { return global("iam", account, "group"+path+name) }
+
+// InstanceProfile is what carries a role to an instance. Path begins and ends with a slash.
+func InstanceProfile(account, path, name string) string {
+	return global("iam", account, "instance-profile"+path+name)
+}
+
 // Policy is a managed policy. Path begins and ends with a slash.
 func Policy(account, path, name string) string { return global("iam", account, "policy"+path+name) }
 

@@ -6,13 +6,11 @@ import (
 	"time"
 
 	"github.com/podid/podid/internal/fault"
+	"github.com/podid/podid/internal/quota"
 	"github.com/podid/podid/internal/store"
 )
 
-const (
-	subjectAccessKey = "access key"
-	maxAccessKeys    = 2 // per user
-)
+const subjectAccessKey = "access key"
 
 // AccessKey is a long-term credential. Whoever holds the Secret is the user, so it never goes into a log or an error.
 type AccessKey struct {
@@ -64,8 +62,8 @@ func (d *Directory) CreateAccessKey(ctx context.Context, account, userName strin
 	}
 	err = d.db.Update(ctx, func(tx *store.Tx) error {
 		err := changeKeys(tx, account, userName, func(owner string, ids []string) ([]string, error) {
-			if len(ids) >= maxAccessKeys {
-				return nil, fault.New(fault.Limit, subjectAccessKey, "Cannot exceed quota for AccessKeysPerUser: %d", maxAccessKeys)
+			if err := d.limited(quota.AccessKeysPerUser, subjectAccessKey, "AccessKeysPerUser", len(ids)); err != nil {
+				return nil, err
 			}
 			key.UserName = owner
 			return append(ids, key.ID), nil
@@ -137,6 +135,7 @@ func (d *Directory) DeleteAccessKey(ctx context.Context, account, userName, id s
 			return err
 		}
 		accessKeys.Delete(tx, store.Key{id})
+		forgetUses(tx, account, id)
 		return changeKeys(tx, account, userName, func(_ string, ids []string) ([]string, error) {
 			return slices.DeleteFunc(ids, func(other string) bool { return other == id }), nil
 		})

@@ -24,6 +24,9 @@ type Account struct {
 
 	// RootKeys are the ids of the root user's access keys, oldest first.
 	RootKeys []string `json:"rootKeys,omitempty"`
+
+	Alias          string          `json:"alias,omitempty"`
+	PasswordPolicy *PasswordPolicy `json:"passwordPolicy,omitempty"` // nil: AWS's default rules
 }
 
 // FindAccount looks an account up.

@@ -9,31 +9,37 @@ import (
 	"github.com/podid/podid/internal/arn"
 	"github.com/podid/podid/internal/fault"
 	"github.com/podid/podid/internal/policy"
+	"github.com/podid/podid/internal/quota"
 	"github.com/podid/podid/internal/store"
 )
 
-// Limits of what a user or role may hold; those of sizes are in package policy. spec: iam-policy.md 2
-const (
-	maxAttached = 10
-
-	// maxDocument bounds the text of any policy document, before anything looks at it.
-	maxDocument = 131072
-)
+// maxDocument bounds the text of any policy document, before anything looks at it.
+const maxDocument = 131072
 
 const (
 	subjectPolicy   = "policy"
 	subjectDocument = "policy document"
 )
 
-// grants are the policies of a user or a role: the part that both have, under the same rules.
+// grants are the policies of a user, a group or a role: the part that all have, under the same rules.
 type grants struct {
-	kind      string // user, role
-	name      string
-	inline    map[string]*policy.Source
-	attached  []string
-	boundary  string
-	maxInline int
+	kind     string // user, group, role
+	account  string
+	name     string
+	inline   map[string]*policy.Source
+	attached []string
+	boundary string
 }
+
+// inlineQuota and attachedQuota are the limits on what each kind may hold, by its kind. spec: iam-policy.md 2
+var (
+	inlineQuota = map[string]quota.Name{
+		subjectUser: quota.InlinePolicySizePerUser, subjectGroup: quota.InlinePolicySizePerGroup, subjectRole: quota.InlinePolicySizePerRole,
+	}
+	attachedQuota = map[string]quota.Name{
+		subjectUser: quota.AttachedPoliciesPerUser, subjectGroup: quota.AttachedPoliciesPerGroup, subjectRole: quota.AttachedPoliciesPerRole,
+	}
+)
 
 // clone detaches g from the entity it was taken from, so that it stays what was before a change.
 func (g grants) clone() grants {
@@ -42,7 +48,7 @@ func (g grants) clone() grants {
 }
 
 // check holds the rules for what changed from before to g, and keeps the managed policies' counts of their holders.
-func (g grants) check(tx *store.Tx, before grants) error {
+func (g grants) check(tx *store.Tx, quotas quota.Set, before grants) error {
 	size := 0
 	for name, source := range g.inline {
 		size += policy.Size(source.String())
@@ -56,13 +62,30 @@ func (g grants) check(tx *store.Tx, before grants) error {
 			return err
 		}
 	}
-	if size > g.maxInline && !maps.Equal(g.inline, before.inline) {
-		return fault.New(fault.Limit, subjectPolicy, "Maximum policy size of %d bytes exceeded for %s %s", g.maxInline, g.kind, g.name)
+	if most := quotas.Of(inlineQuota[g.kind]); size > most && !maps.Equal(g.inline, before.inline) {
+		return fault.New(fault.Limit, subjectPolicy, "Maximum policy size of %d bytes exceeded for %s %s", most, g.kind, g.name)
 	}
-	if len(g.attached) > maxAttached && len(g.attached) > len(before.attached) {
-		return fault.New(fault.Limit, subjectPolicy, "Cannot exceed quota for PoliciesPer%s: %d", strings.ToUpper(g.kind[:1])+g.kind[1:], maxAttached)
+	if most := quotas.Of(attachedQuota[g.kind]); len(g.attached) > most && len(g.attached) > len(before.attached) {
+		return fault.New(fault.Limit, subjectPolicy, "Cannot exceed quota for PoliciesPer%s: %d", strings.ToUpper(g.kind[:1])+g.kind[1:], most)
+	}
+	if g.boundary != before.boundary && g.boundary != "" {
+		if err := g.checkBoundary(); err != nil {
+			return err
+		}
 	}
 	return g.recount(tx, before)
+}
+
+// checkBoundary holds that a boundary is a policy of the account's own or one of AWS's; recount finds out whether it is there.
+func (g grants) checkBoundary() error {
+	a, err := arn.Parse(g.boundary)
+	if err != nil || a.Service != "iam" || !strings.HasPrefix(a.Resource, "policy/") {
+		return fault.New(fault.Invalid, subjectPolicy, "ARN %s is not valid.", g.boundary)
+	}
+	if a.Account != g.account && a.Account != awsAccount {
+		return noScope(g.boundary)
+	}
+	return nil
 }
 
 // recount moves the counts of the managed policies that are held by g and were not before, or the other way round.
@@ -89,11 +112,15 @@ func (g grants) recount(tx *store.Tx, before grants) error {
 			continue
 		}
 		p, err := readPolicy(tx, policyARN)
-		if errors.Is(err, fault.NotFound) && c.attached <= 0 && c.boundary <= 0 {
+		switch {
+		case errors.Is(err, fault.NotFound) && c.attached <= 0 && c.boundary <= 0:
 			continue // a reference to nothing may always be dropped
-		}
-		if err != nil {
+		case errors.Is(err, fault.NotFound) && policyARN == g.boundary && c.boundary > 0:
+			return noScope(policyARN)
+		case err != nil:
 			return err
+		case p.Account == awsAccount:
+			continue // every account counts for itself; see Directory.PolicyUse
 		}
 		p.Attachments += c.attached
 		p.Boundaries += c.boundary

@@ -10,19 +10,19 @@ import (
 	"github.com/podid/podid/internal/arn"
 	"github.com/podid/podid/internal/fault"
 	"github.com/podid/podid/internal/policy"
+	"github.com/podid/podid/internal/quota"
 	"github.com/podid/podid/internal/store"
 )
 
 // spec: iam-policy.md 2
 const (
-	maxPolicies = 1500 // per account
-	maxVersions = 5
+	maxVersions = 5 // of a policy; AWS raises it for nobody
 
 	// awsAccount stands where the account id is in the ARNs of AWS's own managed policies.
 	awsAccount = "aws"
 )
 
-// ManagedPolicy is a policy with a name of its own, attached to users and roles, or set as their boundary.
+// ManagedPolicy is a policy with a name of its own, attached to users, groups and roles, or set as the boundary of users and roles.
 type ManagedPolicy struct {
 	Account     string            `json:"account"`
 	Path        string            `json:"path"`
@@ -75,6 +75,9 @@ func (d *Directory) FindPolicy(policyARN string) (*ManagedPolicy, bool) {
 	if !ok {
 		return nil, false
 	}
+	if key[0] == awsAccount {
+		return awsPolicy(policyARN)
+	}
 	p, ok := policies.Get(d.db.Snapshot(), key)
 	return p, ok && p.ARN() == policyARN
 }
@@ -110,11 +113,22 @@ func notAttachable(policyARN string) error {
 	return fault.New(fault.NotFound, subjectPolicy, "Policy %s does not exist or is not attachable.", policyARN)
 }
 
+func noScope(policyARN string) error {
+	return fault.New(fault.NotFound, subjectPolicy, "Scope ARN: %s does not exist or is not attachable.", policyARN)
+}
+
 // readPolicy is for references: the text says what the reference was for.
 func readPolicy(tx *store.Tx, policyARN string) (*ManagedPolicy, error) {
 	key, ok := policyKey(policyARN)
 	if !ok {
 		return nil, notAttachable(policyARN)
+	}
+	if key[0] == awsAccount {
+		p, ok := awsPolicy(policyARN)
+		if !ok {
+			return nil, notAttachable(policyARN)
+		}
+		return p, nil
 	}
 	p, ok, err := policies.Read(tx, key)
 	if err != nil {
@@ -142,8 +156,9 @@ func (d *Directory) CreatePolicy(ctx context.Context, p ManagedPolicy, document 
 	if err := checkTags(p.Tags); err != nil {
 		return nil, err
 	}
-	if count(policies, d.db.Snapshot(), store.Key{p.Account}) >= maxPolicies {
-		return nil, fault.New(fault.Limit, subjectPolicy, "Cannot exceed quota for PoliciesPerAccount: %d", maxPolicies)
+	held := count(policies, d.db.Snapshot(), store.Key{p.Account})
+	if err := d.limited(quota.PoliciesPerAccount, subjectPolicy, "PoliciesPerAccount", held); err != nil {
+		return nil, err
 	}
 	id, err := d.newID(prefixPolicy, entityIDLength)
 	if err != nil {
@@ -151,7 +166,7 @@ func (d *Directory) CreatePolicy(ctx context.Context, p ManagedPolicy, document 
 	}
 	p.ID, p.CreatedAt, p.Versions, p.Default, p.NextVersion = id, d.clock(), nil, "", 1
 	p.Attachments, p.Boundaries = 0, 0
-	if err := p.add(document, true, p.CreatedAt); err != nil {
+	if err := p.add(document, true, p.CreatedAt, d.quotas); err != nil {
 		return nil, err
 	}
 	err = d.db.Update(ctx, func(tx *store.Tx) error {
@@ -175,13 +190,13 @@ func (d *Directory) CreatePolicy(ctx context.Context, p ManagedPolicy, document 
 }
 
 // add makes a version of a document.
-func (p *ManagedPolicy) add(document string, isDefault bool, at time.Time) error {
+func (p *ManagedPolicy) add(document string, isDefault bool, at time.Time, quotas quota.Set) error {
 	source := policy.NewSource(document)
 	if _, err := parseDocument(policy.Identity, source); err != nil {
 		return err
 	}
-	if policy.Size(document) > policy.ManagedQuota {
-		return fault.New(fault.Limit, subjectPolicy, "Cannot exceed quota for PolicySize: %d", policy.ManagedQuota)
+	if most := quotas.Of(quota.ManagedPolicySize); policy.Size(document) > most {
+		return fault.New(fault.Limit, subjectPolicy, "Cannot exceed quota for PolicySize: %d", most)
 	}
 	if len(p.Versions) >= maxVersions {
 		return fault.New(fault.Limit, subjectPolicy, "A managed policy can have up to %d versions. "+
@@ -195,6 +210,15 @@ func (p *ManagedPolicy) add(document string, isDefault bool, at time.Time) error
 		p.Default = v.ID
 	}
 	return nil
+}
+
+// UpdatePolicyTags changes the tags of a policy: f gets those it has, and may be called again on newer ones.
+func (d *Directory) UpdatePolicyTags(ctx context.Context, policyARN string, f func(map[string]string) map[string]string) error {
+	_, err := d.updatePolicy(ctx, policyARN, func(p *ManagedPolicy) error {
+		p.Tags = f(p.Tags)
+		return checkTags(p.Tags)
+	})
+	return err
 }
 
 // updatePolicy changes a policy in one transaction.
@@ -224,7 +248,7 @@ func (d *Directory) updatePolicy(ctx context.Context, policyARN string, f func(*
 
 // CreatePolicyVersion adds a version, and puts it in force when isDefault says so.
 func (d *Directory) CreatePolicyVersion(ctx context.Context, policyARN, document string, isDefault bool) (*PolicyVersion, error) {
-	p, err := d.updatePolicy(ctx, policyARN, func(p *ManagedPolicy) error { return p.add(document, isDefault, d.clock()) })
+	p, err := d.updatePolicy(ctx, policyARN, func(p *ManagedPolicy) error { return p.add(document, isDefault, d.clock(), d.quotas) })
 	if err != nil {
 		return nil, err
 	}

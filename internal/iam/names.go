@@ -16,6 +16,8 @@ const (
 	maxUserName    = 64
 	maxRoleName    = 64
 	maxPolicyName  = 128
+	maxGroupName   = 128
+	maxProfileName = 128
 	maxPath        = 512
 	maxDescription = 1000
 )
@@ -87,6 +89,8 @@ func defaultPath(path string) string {
 const (
 	prefixUser      = "AIDA"
 	prefixRole      = "AROA"
+	prefixGroup     = "AGPA"
+	prefixProfile   = "AIPA"
 	prefixPolicy    = "ANPA"
 	prefixAccessKey = "AKIA"
 )
@@ -103,6 +107,7 @@ func (d *Directory) newID(prefix string, length int) (string, error) {
 const (
 	entityIDLength    = 21
 	accessKeyIDLength = 20
+	taskIDLength      = 25
 	secretBytes       = 30 // 40 characters of base64, 240 bits
 )
 

@@ -10,13 +10,13 @@ import (
 
 	"github.com/podid/podid/internal/arn"
 	"github.com/podid/podid/internal/fault"
+	"github.com/podid/podid/internal/quota"
 	"github.com/podid/podid/internal/store"
 )
 
 // spec: pod-identity.md 6.2
 const (
 	subjectProvider  = "provider"
-	maxProviders     = 100 // per account
 	maxProviderURL   = 255
 	maxClientIDs     = 100
 	maxClientID      = 255
@@ -90,8 +90,9 @@ func (d *Directory) CreateProvider(ctx context.Context, p Provider) (*Provider, 
 		return nil, err
 	}
 	key := store.Key{p.Account, p.Host}
-	if count(providers, d.db.Snapshot(), key[:1]) >= maxProviders {
-		return nil, fault.New(fault.Limit, subjectProvider, "Cannot exceed quota for OpenIdConnectProvidersPerAccount: %d", maxProviders)
+	held := count(providers, d.db.Snapshot(), key[:1])
+	if err := d.limited(quota.ProvidersPerAccount, subjectProvider, "OpenIdConnectProvidersPerAccount", held); err != nil {
+		return nil, err
 	}
 	p.CreatedAt = d.clock()
 	err := d.db.Update(ctx, func(tx *store.Tx) error {

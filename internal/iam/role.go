@@ -3,18 +3,19 @@ package iam
 import (
 	"context"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/podid/podid/internal/arn"
 	"github.com/podid/podid/internal/fault"
 	"github.com/podid/podid/internal/policy"
+	"github.com/podid/podid/internal/quota"
 	"github.com/podid/podid/internal/store"
 )
 
 // spec: iam-policy.md 2
 const (
 	subjectRole = "role"
-	maxRoles    = 1000 // per account
 
 	// The bounds of Role.MaxSession; the lower one is the default.
 	MinMaxSession = time.Hour
@@ -36,6 +37,12 @@ type Role struct {
 	Tags        map[string]string         `json:"tags,omitempty"`
 	CreatedAt   time.Time                 `json:"createdAt"`
 
+	// Profiles are the names of the instance profiles that carry the role.
+	Profiles []string `json:"profiles,omitempty"`
+
+	// Service is whose service-linked role it is ("eks.amazonaws.com"); empty: an ordinary role.
+	Service string `json:"service,omitempty"`
+
 	// RevokedBefore ends every session that was issued before it; zero: none is ended.
 	RevokedBefore time.Time `json:"revokedBefore,omitzero"`
 }
@@ -44,9 +51,7 @@ type Role struct {
 func (r *Role) ARN() string { return arn.Role(r.Account, r.Path, r.Name) }
 
 func (r *Role) grants() grants {
-	return grants{
-		kind: subjectRole, name: r.Name, inline: r.Inline, attached: r.Attached, boundary: r.Boundary, maxInline: policy.RoleInlineQuota,
-	}
+	return grants{kind: subjectRole, account: r.Account, name: r.Name, inline: r.Inline, attached: r.Attached, boundary: r.Boundary}
 }
 
 // FindRole looks a role up. The name matches ignoring case.
@@ -80,17 +85,26 @@ func (d *Directory) CreateRole(ctx context.Context, r Role) (*Role, error) {
 	if err := checkName(subjectRole, "roleName", r.Name, maxRoleName); err != nil {
 		return nil, err
 	}
+	if strings.HasPrefix(r.Path, servicePath) {
+		return nil, fault.New(fault.Invalid, subjectServiceRole, "The path %s is reserved for service-linked roles.", servicePath)
+	}
+	r.Service = ""
+	return d.insertRole(ctx, r)
+}
+
+// insertRole makes a role whose name and path are its maker's business.
+func (d *Directory) insertRole(ctx context.Context, r Role) (*Role, error) {
 	if err := r.check(); err != nil {
 		return nil, err
 	}
-	if count(roles, d.db.Snapshot(), store.Key{r.Account}) >= maxRoles {
-		return nil, fault.New(fault.Limit, subjectRole, "Cannot exceed quota for RolesPerAccount: %d", maxRoles)
+	if err := d.limited(quota.RolesPerAccount, subjectRole, "RolesPerAccount", count(roles, d.db.Snapshot(), store.Key{r.Account})); err != nil {
+		return nil, err
 	}
 	id, err := d.newID(prefixRole, entityIDLength)
 	if err != nil {
 		return nil, err
 	}
-	r.ID, r.CreatedAt, r.RevokedBefore = id, d.clock(), time.Time{}
+	r.ID, r.CreatedAt, r.RevokedBefore, r.Profiles = id, d.clock(), time.Time{}, nil
 	var made Role
 	err = d.db.Update(ctx, func(tx *store.Tx) error {
 		if _, err := requireAccount(tx, r.Account); err != nil {
@@ -104,10 +118,10 @@ func (d *Directory) CreateRole(ctx context.Context, r Role) (*Role, error) {
 			return fault.New(fault.Exists, subjectRole, "Role with name %s already exists.", r.Name)
 		}
 		made = r
-		if err := checkTrust(tx, &made); err != nil {
+		if err := checkTrust(tx, &made, d.quotas); err != nil {
 			return err
 		}
-		if err := made.grants().check(tx, grants{}); err != nil {
+		if err := made.grants().check(tx, d.quotas, grants{}); err != nil {
 			return err
 		}
 		roles.Put(tx, named(made.Account, made.Name), &made)
@@ -122,7 +136,7 @@ func (d *Directory) CreateRole(ctx context.Context, r Role) (*Role, error) {
 
 // UpdateRole changes a role: f gets a private copy, and may be called again on a newer one. It must replace what it changes:
 // a trust policy that is assigned is checked and its principals are looked up again, even when its text is the same.
-// Account, Path, Name, ID and CreatedAt stay.
+// Account, Path, Name, ID, CreatedAt, Profiles and Service stay. Of a service-linked role only description, tags and revocation change.
 func (d *Directory) UpdateRole(ctx context.Context, account, name string, f func(*Role) error) (*Role, error) {
 	var out *Role
 	err := d.db.Update(ctx, func(tx *store.Tx) error {
@@ -135,15 +149,19 @@ func (d *Directory) UpdateRole(ctx context.Context, account, name string, f func
 			return err
 		}
 		r.Account, r.Path, r.Name, r.ID, r.CreatedAt = before.Account, before.Path, before.Name, before.ID, before.CreatedAt
+		r.Profiles, r.Service = before.Profiles, before.Service
+		if before.Service != "" && r.touched(&before, held) {
+			return protected(r.Name)
+		}
 		if err := r.check(); err != nil {
 			return err
 		}
 		if r.Trust != before.Trust {
-			if err := checkTrust(tx, r); err != nil {
+			if err := checkTrust(tx, r, d.quotas); err != nil {
 				return err
 			}
 		}
-		if err := r.grants().check(tx, held); err != nil {
+		if err := r.grants().check(tx, d.quotas, held); err != nil {
 			return err
 		}
 		roles.Put(tx, named(account, name), r)
@@ -184,20 +202,31 @@ func readRole(tx *store.Tx, account, name string) (*Role, error) {
 	return r, nil
 }
 
-// DeleteRole removes a role that holds no policies.
+// DeleteRole removes a role that holds no policies and is in no instance profile.
 func (d *Directory) DeleteRole(ctx context.Context, account, name string) error {
 	return d.db.Update(ctx, func(tx *store.Tx) error {
 		r, err := readRole(tx, account, name)
 		if err != nil {
 			return err
 		}
-		if err := r.grants().release(tx); err != nil {
-			return err
+		if r.Service != "" {
+			return protected(r.Name)
 		}
-		roles.Delete(tx, named(account, name))
-		uniqueIDs.Delete(tx, store.Key{r.ID})
-		return nil
+		return r.remove(tx)
 	})
+}
+
+func (r *Role) remove(tx *store.Tx) error {
+	if len(r.Profiles) > 0 {
+		return fault.New(fault.Conflict, subjectRole, "Cannot delete entity, must remove roles from instance profile first.")
+	}
+	if err := r.grants().release(tx); err != nil {
+		return err
+	}
+	roles.Delete(tx, named(r.Account, r.Name))
+	uniqueIDs.Delete(tx, store.Key{r.ID})
+	forgetUses(tx, r.Account, r.ID)
+	return nil
 }
 
 // PutRolePolicy writes an inline policy, over one of the same name.

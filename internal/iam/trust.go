@@ -5,6 +5,7 @@ import (
 
 	"github.com/podid/podid/internal/fault"
 	"github.com/podid/podid/internal/policy"
+	"github.com/podid/podid/internal/quota"
 	"github.com/podid/podid/internal/store"
 )
 
@@ -15,13 +16,13 @@ import (
 // name is somebody else and is not let in. [Directory.Printed] turns them back.
 //
 // spec: iam-policy.md 1.5, 9, 12
-func checkTrust(tx *store.Tx, r *Role) error {
+func checkTrust(tx *store.Tx, r *Role, quotas quota.Set) error {
 	doc, err := parseDocument(policy.Trust, r.Trust)
 	if err != nil {
 		return err
 	}
-	if policy.Size(doc.Text()) > policy.TrustQuota {
-		return fault.New(fault.Limit, subjectRole, "Cannot exceed quota for ACLSizePerRole: %d", policy.TrustQuota)
+	if most := quotas.Of(quota.TrustPolicySize); policy.Size(doc.Text()) > most {
+		return fault.New(fault.Limit, subjectRole, "Cannot exceed quota for ACLSizePerRole: %d", most)
 	}
 	known := txReader{tx: tx}
 	text, err := byID(&known, doc)

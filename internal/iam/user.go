@@ -8,13 +8,11 @@ import (
 	"github.com/podid/podid/internal/arn"
 	"github.com/podid/podid/internal/fault"
 	"github.com/podid/podid/internal/policy"
+	"github.com/podid/podid/internal/quota"
 	"github.com/podid/podid/internal/store"
 )
 
-const (
-	subjectUser = "user"
-	maxUsers    = 5000 // per account
-)
+const subjectUser = "user"
 
 // User is an IAM user.
 type User struct {
@@ -30,15 +28,16 @@ type User struct {
 
 	// Keys are the ids of the user's access keys, oldest first.
 	Keys []string `json:"keys,omitempty"`
+
+	// Groups are the ids of the groups that the user is in, in the order of joining.
+	Groups []string `json:"groups,omitempty"`
 }
 
 // ARN names the user.
 func (u *User) ARN() string { return arn.User(u.Account, u.Path, u.Name) }
 
 func (u *User) grants() grants {
-	return grants{
-		kind: subjectUser, name: u.Name, inline: u.Inline, attached: u.Attached, boundary: u.Boundary, maxInline: policy.UserInlineQuota,
-	}
+	return grants{kind: subjectUser, account: u.Account, name: u.Name, inline: u.Inline, attached: u.Attached, boundary: u.Boundary}
 }
 
 // FindUser looks a user up. The name matches ignoring case.
@@ -63,7 +62,8 @@ func noUser(name string) error {
 	return fault.New(fault.NotFound, subjectUser, "The user with name %s cannot be found.", name)
 }
 
-// CreateUser makes a user. Account and Name are required; ID, CreatedAt and Keys are made here.
+// CreateUser makes a user. Account and Name are required; ID and CreatedAt are made here, Keys and Groups are
+// empty.
 func (d *Directory) CreateUser(ctx context.Context, u User) (*User, error) {
 	u.Path = defaultPath(u.Path)
 	if err := checkName(subjectUser, "userName", u.Name, maxUserName); err != nil {
@@ -75,14 +75,14 @@ func (d *Directory) CreateUser(ctx context.Context, u User) (*User, error) {
 	if err := checkTags(u.Tags); err != nil {
 		return nil, err
 	}
-	if count(users, d.db.Snapshot(), store.Key{u.Account}) >= maxUsers {
-		return nil, fault.New(fault.Limit, subjectUser, "Cannot exceed quota for UsersPerAccount: %d", maxUsers)
+	if err := d.limited(quota.UsersPerAccount, subjectUser, "UsersPerAccount", count(users, d.db.Snapshot(), store.Key{u.Account})); err != nil {
+		return nil, err
 	}
 	id, err := d.newID(prefixUser, entityIDLength)
 	if err != nil {
 		return nil, err
 	}
-	u.ID, u.CreatedAt, u.Keys = id, d.clock(), nil
+	u.ID, u.CreatedAt, u.Keys, u.Groups = id, d.clock(), nil, nil
 	err = d.db.Update(ctx, func(tx *store.Tx) error {
 		if _, err := requireAccount(tx, u.Account); err != nil {
 			return err
@@ -94,7 +94,7 @@ func (d *Directory) CreateUser(ctx context.Context, u User) (*User, error) {
 		if taken {
 			return fault.New(fault.Exists, subjectUser, "User with name %s already exists.", u.Name)
 		}
-		if err := u.grants().check(tx, grants{}); err != nil {
+		if err := u.grants().check(tx, d.quotas, grants{}); err != nil {
 			return err
 		}
 		users.Put(tx, named(u.Account, u.Name), &u)
@@ -121,11 +121,11 @@ func (d *Directory) UpdateUser(ctx context.Context, account, name string, f func
 			return err
 		}
 		u.Account, u.Path, u.Name, u.ID = before.Account, before.Path, before.Name, before.ID
-		u.CreatedAt, u.Keys = before.CreatedAt, before.Keys
+		u.CreatedAt, u.Keys, u.Groups = before.CreatedAt, before.Keys, before.Groups
 		if err := checkTags(u.Tags); err != nil {
 			return err
 		}
-		if err := u.grants().check(tx, held); err != nil {
+		if err := u.grants().check(tx, d.quotas, held); err != nil {
 			return err
 		}
 		users.Put(tx, named(account, name), u)
@@ -146,21 +146,30 @@ func readUser(tx *store.Tx, account, name string) (*User, error) {
 	return u, nil
 }
 
-// DeleteUser removes a user who holds no access keys and no policies.
+// DeleteUser removes a user who holds no access keys, no password and no policies, and is in no group.
 func (d *Directory) DeleteUser(ctx context.Context, account, name string) error {
 	return d.db.Update(ctx, func(tx *store.Tx) error {
 		u, err := readUser(tx, account, name)
 		if err != nil {
 			return err
 		}
-		if len(u.Keys) > 0 {
+		_, login, err := loginProfiles.Read(tx, store.Key{account, u.ID})
+		switch {
+		case err != nil:
+			return err
+		case len(u.Keys) > 0:
 			return fault.New(fault.Conflict, subjectUser, "Cannot delete entity, must delete access keys first.")
+		case login:
+			return fault.New(fault.Conflict, subjectUser, "Cannot delete entity, must delete login profile first.")
+		case len(u.Groups) > 0:
+			return fault.New(fault.Conflict, subjectUser, "Cannot delete entity, must remove users from group first.")
 		}
 		if err := u.grants().release(tx); err != nil {
 			return err
 		}
 		users.Delete(tx, named(account, name))
 		uniqueIDs.Delete(tx, store.Key{u.ID})
+		forgetUses(tx, u.Account, u.ID)
 		return nil
 	})
 }
