@@ -22,6 +22,10 @@ import (
 type Query struct {
 	Namespace string // https://iam.amazonaws.com/doc/2010-05-08/
 	Version   string // 2010-05-08
+
+	// EmptyResults are the operations whose model declares an output that has no members: their answers hold an empty result element,
+	// without which SDKs fail, while those of operations without output hold none.
+	EmptyResults []string
 }
 
 var _ Protocol = Query{}
@@ -182,7 +186,7 @@ func (n *node) intoList(v reflect.Value, name string) error {
 func (q Query) encode(w http.ResponseWriter, op *AnyOperation, out any, requestID string) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `<%sResponse xmlns="%s">`, op.Name, q.Namespace)
-	if v := reflect.ValueOf(out); v.Kind() == reflect.Pointer && !v.IsNil() {
+	if v := reflect.ValueOf(out); v.Kind() == reflect.Pointer && !v.IsNil() && q.hasResult(op.Name, v.Type().Elem()) {
 		b.WriteString("<" + op.Name + "Result>")
 		writeXML(&b, v.Elem())
 		b.WriteString("</" + op.Name + "Result>")
@@ -192,6 +196,16 @@ func (q Query) encode(w http.ResponseWriter, op *AnyOperation, out any, requestI
 	w.WriteHeader(http.StatusOK)
 	_, err := w.Write(b.Bytes())
 	return err
+}
+
+// hasResult reports whether an answer has a result element. The SDK's types do not tell an output without members from none.
+func (q Query) hasResult(operation string, out reflect.Type) bool {
+	for i := range out.NumField() {
+		if f := out.Field(i); f.IsExported() && f.Name != "ResultMetadata" {
+			return true
+		}
+	}
+	return slices.Contains(q.EmptyResults, operation)
 }
 
 // writeXML writes the content of an element: the members of a struct by their Go names, lists as <member>, maps as <entry>.
@@ -251,11 +265,14 @@ type queryError struct {
 	Type      string   `xml:"Error>Type"`
 	Code      string   `xml:"Error>Code"`
 	Message   string   `xml:"Error>Message"`
+	Encoded   string   `xml:"Error>EncodedMessage,omitempty"`
 	RequestID string   `xml:"RequestId"`
 }
 
-func (q Query) fail(w http.ResponseWriter, s Shape, text string, _ map[string]string, requestID string) {
-	e := queryError{Namespace: q.Namespace, Type: "Sender", Code: s.Code, Message: text, RequestID: requestID}
+func (q Query) fail(w http.ResponseWriter, s Shape, text string, members map[string]string, requestID string) {
+	e := queryError{
+		Namespace: q.Namespace, Type: "Sender", Code: s.Code, Message: text, Encoded: members[memberEncoded], RequestID: requestID,
+	}
 	if s.Status >= http.StatusInternalServerError {
 		e.Type = "Receiver"
 	}

@@ -35,8 +35,10 @@ func New(c Config) *api.Typed {
 	t := &api.Typed{
 		SigningName: "iam",
 		EventSource: "iam.amazonaws.com",
-		Protocol:    api.Query{Namespace: "https://iam.amazonaws.com/doc/2010-05-08/", Version: "2010-05-08"},
-		Faults:      faults,
+		Protocol: api.Query{
+			Namespace: "https://iam.amazonaws.com/doc/2010-05-08/", Version: "2010-05-08", EmptyResults: []string{"UpdateRole"},
+		},
+		Faults: faults,
 	}
 	s.addUsers(t)
 	s.addAccessKeys(t)
