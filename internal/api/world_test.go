@@ -31,6 +31,7 @@ import (
 	"github.com/podid/podid/internal/credential"
 	"github.com/podid/podid/internal/fault"
 	"github.com/podid/podid/internal/iam"
+	"github.com/podid/podid/internal/organization"
 	"github.com/podid/podid/internal/store/storetest"
 )
 
@@ -53,13 +54,15 @@ type world struct {
 
 func newWorld(t testing.TB, strict bool) *world {
 	t.Helper()
-	db := storetest.New(t, slices.Concat(iam.Schema(), credential.Schema())...)
+	db := storetest.New(t, slices.Concat(iam.Schema(), organization.Schema(), credential.Schema())...)
 	clock := func() time.Time { return now }
 	directory, err := iam.New(iam.Config{DB: db, Now: clock})
 	must(t, err)
 	ring, err := credential.NewRing(credential.RingConfig{DB: db, Now: clock})
 	must(t, err)
-	authorizer, err := authz.New(authz.Config{IAM: directory, Ring: ring, Now: clock})
+	orgs, err := organization.New(organization.Config{DB: db, Now: clock})
+	must(t, err)
+	authorizer, err := authz.New(authz.Config{IAM: directory, Organizations: orgs, Ring: ring, Now: clock})
 	must(t, err)
 	_, err = directory.CreateAccount(t.Context(), account, "own")
 	must(t, err)

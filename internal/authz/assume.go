@@ -131,7 +131,8 @@ func (q *Assumption) actions(tagged bool) []string {
 func (a *Authorizer) mayAssume(q Assumption, action string, role *iam.Role, tags map[string]string, transitive []string) error {
 	keys := a.keys(q.Caller, q.Network)
 	own := replaced(role.Tags, inherited(q.Caller.Session))
-	resourceKeys(keys, own, role.Account)
+	a.resourceKeys(keys, own, role.Account)
+	a.orgKeys(keys, "aws:SourceOrgID", "aws:SourceOrgPaths", q.SourceAccount)
 	for k, v := range own {
 		keys.Set("iam:ResourceTag/"+k, v)
 	}

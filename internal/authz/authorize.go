@@ -28,7 +28,7 @@ func (a *Authorizer) Authorize(c Caller, n Network, q Question) error {
 		q.ResourceAccount = c.Principal.Account
 	}
 	keys := a.keys(c, n)
-	resourceKeys(keys, q.ResourceTags, q.ResourceAccount)
+	a.resourceKeys(keys, q.ResourceTags, q.ResourceAccount)
 	if q.Keys != nil {
 		q.Keys(keys)
 	}
@@ -40,6 +40,7 @@ func (a *Authorizer) Authorize(c Caller, n Network, q Question) error {
 // decide puts the question. The context of a permission is used again; that of a refusal is kept by its trace, which quotes it.
 func (a *Authorizer) decide(subject string, c Caller, r *policy.Request, resource *policy.Document, name string) error {
 	set := a.policies(c, nil)
+	a.controls(set, c, r)
 	set.Resource = resource
 	if policy.Evaluate(r, set).Outcome != policy.Allow {
 		return a.denied(subject, c, r, resource, name)
@@ -57,13 +58,15 @@ func (a *Authorizer) keys(c Caller, n Network) *policy.Context {
 	k := a.contexts.Get().(*policy.Context)
 	k.Reset()
 	callerKeys(k, c, n)
+	a.orgKeys(k, "aws:PrincipalOrgID", "aws:PrincipalOrgPaths", c.Principal.Account)
 	return k
 }
 
-func resourceKeys(k *policy.Context, tags map[string]string, account string) {
+func (a *Authorizer) resourceKeys(k *policy.Context, tags map[string]string, account string) {
 	if account != "" {
 		k.Set("aws:ResourceAccount", account)
 	}
+	a.orgKeys(k, "aws:ResourceOrgID", "aws:ResourceOrgPaths", account)
 	for key, value := range tags {
 		k.Set("aws:ResourceTag/"+key, value)
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/podid/podid/internal/credential"
 	"github.com/podid/podid/internal/fault"
 	"github.com/podid/podid/internal/iam"
+	"github.com/podid/podid/internal/organization"
 	"github.com/podid/podid/internal/policy"
 )
 
@@ -47,26 +48,28 @@ type Network struct {
 
 // Config is what an Authorizer needs; every field is required.
 type Config struct {
-	IAM  *iam.Directory
-	Ring *credential.Ring
-	Now  func() time.Time
+	IAM           *iam.Directory
+	Organizations *organization.Directory
+	Ring          *credential.Ring
+	Now           func() time.Time
 }
 
 // Authorizer answers for one control plane. It is safe for concurrent use.
 type Authorizer struct {
-	iam      *iam.Directory
-	ring     *credential.Ring
-	now      func() time.Time
-	contexts sync.Pool
+	iam           *iam.Directory
+	organizations *organization.Directory
+	ring          *credential.Ring
+	now           func() time.Time
+	contexts      sync.Pool
 }
 
 // New makes an Authorizer.
 func New(c Config) (*Authorizer, error) {
-	if c.IAM == nil || c.Ring == nil || c.Now == nil {
-		return nil, errors.New("authz: IAM, Ring and Now are required")
+	if c.IAM == nil || c.Organizations == nil || c.Ring == nil || c.Now == nil {
+		return nil, errors.New("authz: IAM, Organizations, Ring and Now are required")
 	}
 	return &Authorizer{
-		iam: c.IAM, ring: c.Ring, now: c.Now,
+		iam: c.IAM, organizations: c.Organizations, ring: c.Ring, now: c.Now,
 		contexts: sync.Pool{New: func() any { return new(policy.Context) }},
 	}, nil
 }

@@ -32,6 +32,7 @@ func DenialOf(err error) (*policy.Trace, bool) {
 func (a *Authorizer) denied(subject string, c Caller, r *policy.Request, resource *policy.Document, name string) *fault.Error {
 	names := &policy.Names{Resource: name}
 	set := a.policies(c, names)
+	a.controls(set, c, r)
 	set.Resource = resource
 	t := policy.Explain(r, set)
 	told := t

@@ -12,6 +12,7 @@ import (
 	"github.com/podid/podid/internal/credential"
 	"github.com/podid/podid/internal/fault"
 	"github.com/podid/podid/internal/iam"
+	"github.com/podid/podid/internal/organization"
 	"github.com/podid/podid/internal/policy"
 	"github.com/podid/podid/internal/store/storetest"
 )
@@ -27,6 +28,7 @@ const (
 type world struct {
 	t     *testing.T
 	iam   *iam.Directory
+	orgs  *organization.Directory
 	ring  *credential.Ring
 	authz *authz.Authorizer
 	clock atomic.Int64
@@ -36,13 +38,15 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t}
 	w.clock.Store(time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC).Unix())
-	db := storetest.New(t, slices.Concat(iam.Schema(), credential.Schema())...)
+	db := storetest.New(t, slices.Concat(iam.Schema(), organization.Schema(), credential.Schema())...)
 	var err error
 	w.iam, err = iam.New(iam.Config{DB: db, Now: w.now})
 	must(t, err)
+	w.orgs, err = organization.New(organization.Config{DB: db, Now: w.now})
+	must(t, err)
 	w.ring, err = credential.NewRing(credential.RingConfig{DB: db, Now: w.now})
 	must(t, err)
-	w.authz, err = authz.New(authz.Config{IAM: w.iam, Ring: w.ring, Now: w.now})
+	w.authz, err = authz.New(authz.Config{IAM: w.iam, Organizations: w.orgs, Ring: w.ring, Now: w.now})
 	must(t, err)
 	for _, account := range []string{own, other} {
 		_, err := w.iam.CreateAccount(t.Context(), account, "a"+account)

@@ -29,6 +29,7 @@ import (
 	"github.com/podid/podid/internal/iam"
 	"github.com/podid/podid/internal/issuer"
 	"github.com/podid/podid/internal/objectstore"
+	"github.com/podid/podid/internal/organization"
 	"github.com/podid/podid/internal/store"
 )
 
@@ -74,7 +75,7 @@ func (c *Config) store() store.Config {
 	} else {
 		s.Dir = filepath.Join(c.Data, "etcd")
 	}
-	for _, tables := range [][]store.Definition{iam.Schema(), cluster.Schema(), bucket.Schema(), credential.Schema()} {
+	for _, tables := range [][]store.Definition{iam.Schema(), organization.Schema(), cluster.Schema(), bucket.Schema(), credential.Schema()} {
 		s.Schema = append(s.Schema, tables...)
 	}
 	return s
@@ -112,7 +113,11 @@ func (c *Config) run(ctx context.Context, l net.Listener, tlsConfig *tls.Config,
 	if err != nil {
 		return err
 	}
-	authorizer, err := authz.New(authz.Config{IAM: directory, Ring: ring, Now: c.Now})
+	orgs, err := organization.New(organization.Config{DB: db, Quotas: c.Quotas, Now: c.Now})
+	if err != nil {
+		return err
+	}
+	authorizer, err := authz.New(authz.Config{IAM: directory, Organizations: orgs, Ring: ring, Now: c.Now})
 	if err != nil {
 		return err
 	}

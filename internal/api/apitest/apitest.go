@@ -19,16 +19,18 @@ import (
 	"github.com/podid/podid/internal/authz"
 	"github.com/podid/podid/internal/credential"
 	"github.com/podid/podid/internal/iam"
+	"github.com/podid/podid/internal/organization"
 	"github.com/podid/podid/internal/store"
 	"github.com/podid/podid/internal/store/storetest"
 )
 
 // Plane is a control plane without services, until [Plane.Serve]. It has no accounts.
 type Plane struct {
-	DB         *store.DB
-	IAM        *iam.Directory
-	Ring       *credential.Ring
-	Authorizer *authz.Authorizer
+	DB            *store.DB
+	IAM           *iam.Directory
+	Organizations *organization.Directory
+	Ring          *credential.Ring
+	Authorizer    *authz.Authorizer
 
 	mu      sync.Mutex
 	records []*api.Record
@@ -37,15 +39,18 @@ type Plane struct {
 // New makes a plane whose store has the tables of more as well.
 func New(t testing.TB, more ...store.Definition) *Plane {
 	t.Helper()
-	p := &Plane{DB: storetest.New(t, slices.Concat(iam.Schema(), credential.Schema(), more)...)}
+	p := &Plane{DB: storetest.New(t, slices.Concat(iam.Schema(), organization.Schema(), credential.Schema(), more)...)}
 	var err error
 	if p.IAM, err = iam.New(iam.Config{DB: p.DB}); err != nil {
+		t.Fatal(err)
+	}
+	if p.Organizations, err = organization.New(organization.Config{DB: p.DB}); err != nil {
 		t.Fatal(err)
 	}
 	if p.Ring, err = credential.NewRing(credential.RingConfig{DB: p.DB}); err != nil {
 		t.Fatal(err)
 	}
-	p.Authorizer, err = authz.New(authz.Config{IAM: p.IAM, Ring: p.Ring, Now: clock})
+	p.Authorizer, err = authz.New(authz.Config{IAM: p.IAM, Organizations: p.Organizations, Ring: p.Ring, Now: clock})
 	if err != nil {
 		t.Fatal(err)
 	}

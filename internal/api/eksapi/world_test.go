@@ -22,6 +22,7 @@ import (
 	"github.com/podid/podid/internal/credential"
 	"github.com/podid/podid/internal/iam"
 	"github.com/podid/podid/internal/oidc"
+	"github.com/podid/podid/internal/organization"
 	"github.com/podid/podid/internal/policy"
 	"github.com/podid/podid/internal/quota"
 	"github.com/podid/podid/internal/store"
@@ -65,7 +66,7 @@ func newWorld(t *testing.T, quotas quota.Set) *world {
 }
 
 func schema() []store.Definition {
-	return slices.Concat(iam.Schema(), credential.Schema(), cluster.Schema())
+	return slices.Concat(iam.Schema(), organization.Schema(), credential.Schema(), cluster.Schema())
 }
 
 // newReplica is a control plane on a store, without a client.
@@ -75,7 +76,9 @@ func newReplica(t *testing.T, db *store.DB, quotas quota.Set) *world {
 	must(t, err)
 	ring, err := credential.NewRing(credential.RingConfig{DB: db})
 	must(t, err)
-	authorizer, err := authz.New(authz.Config{IAM: directory, Ring: ring, Now: time.Now})
+	orgs, err := organization.New(organization.Config{DB: db})
+	must(t, err)
+	authorizer, err := authz.New(authz.Config{IAM: directory, Organizations: orgs, Ring: ring, Now: time.Now})
 	must(t, err)
 	clusters, err := cluster.New(cluster.Config{DB: db, Region: region, Quotas: quotas})
 	must(t, err)

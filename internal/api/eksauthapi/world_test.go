@@ -21,6 +21,7 @@ import (
 	"github.com/podid/podid/internal/credential"
 	"github.com/podid/podid/internal/iam"
 	"github.com/podid/podid/internal/oidc"
+	"github.com/podid/podid/internal/organization"
 	"github.com/podid/podid/internal/policy"
 	"github.com/podid/podid/internal/store/storetest"
 )
@@ -52,14 +53,16 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	db := storetest.New(t, slices.Concat(iam.Schema(), credential.Schema(), cluster.Schema())...)
+	db := storetest.New(t, slices.Concat(iam.Schema(), organization.Schema(), credential.Schema(), cluster.Schema())...)
 	w := &world{}
 	var err error
 	w.iam, err = iam.New(iam.Config{DB: db})
 	must(t, err)
 	w.ring, err = credential.NewRing(credential.RingConfig{DB: db})
 	must(t, err)
-	w.authorizer, err = authz.New(authz.Config{IAM: w.iam, Ring: w.ring, Now: time.Now})
+	orgs, err := organization.New(organization.Config{DB: db})
+	must(t, err)
+	w.authorizer, err = authz.New(authz.Config{IAM: w.iam, Organizations: orgs, Ring: w.ring, Now: time.Now})
 	must(t, err)
 	w.clusters, err = cluster.New(cluster.Config{DB: db, Region: region})
 	must(t, err)

@@ -26,6 +26,7 @@ import (
 	"github.com/podid/podid/internal/fault"
 	"github.com/podid/podid/internal/iam"
 	"github.com/podid/podid/internal/oidc"
+	"github.com/podid/podid/internal/organization"
 	"github.com/podid/podid/internal/policy"
 	"github.com/podid/podid/internal/store/storetest"
 )
@@ -52,12 +53,14 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	db := storetest.New(t, slices.Concat(iam.Schema(), credential.Schema(), cluster.Schema())...)
+	db := storetest.New(t, slices.Concat(iam.Schema(), organization.Schema(), credential.Schema(), cluster.Schema())...)
 	directory, err := iam.New(iam.Config{DB: db})
 	must(t, err)
 	ring, err := credential.NewRing(credential.RingConfig{DB: db})
 	must(t, err)
-	authorizer, err := authz.New(authz.Config{IAM: directory, Ring: ring, Now: time.Now})
+	orgs, err := organization.New(organization.Config{DB: db})
+	must(t, err)
+	authorizer, err := authz.New(authz.Config{IAM: directory, Organizations: orgs, Ring: ring, Now: time.Now})
 	must(t, err)
 	clusters, err := cluster.New(cluster.Config{DB: db, Region: region})
 	must(t, err)

@@ -30,6 +30,7 @@ import (
 	"github.com/podid/podid/internal/credential"
 	"github.com/podid/podid/internal/iam"
 	"github.com/podid/podid/internal/objectstore"
+	"github.com/podid/podid/internal/organization"
 	"github.com/podid/podid/internal/store/storetest"
 )
 
@@ -90,14 +91,16 @@ func newWorldOn(t testing.TB, listen func(http.Handler) *httptest.Server) *world
 
 func newWorldWith(t testing.TB, listen func(http.Handler) *httptest.Server, objects *objectstore.Store) *world {
 	t.Helper()
-	db := storetest.New(t, slices.Concat(iam.Schema(), credential.Schema(), bucket.Schema())...)
+	db := storetest.New(t, slices.Concat(iam.Schema(), organization.Schema(), credential.Schema(), bucket.Schema())...)
 	w := &world{t: t}
 	var err error
 	w.iam, err = iam.New(iam.Config{DB: db})
 	must(t, err)
 	ring, err := credential.NewRing(credential.RingConfig{DB: db})
 	must(t, err)
-	authorizer, err := authz.New(authz.Config{IAM: w.iam, Ring: ring, Now: time.Now})
+	orgs, err := organization.New(organization.Config{DB: db})
+	must(t, err)
+	authorizer, err := authz.New(authz.Config{IAM: w.iam, Organizations: orgs, Ring: ring, Now: time.Now})
 	must(t, err)
 	w.buckets, err = bucket.New(bucket.Config{DB: db, Region: region, Store: objects, Principals: w.iam, Now: time.Now})
 	must(t, err)
