@@ -14,7 +14,7 @@ var errAddress = errors.New("the address is not one that issuers may have")
 
 // never are the addresses that are dialed for nobody, whatever is allowed: they are no hosts, or they hand out what a machine is.
 var never = prefixes(
-	"0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.255.255.255/32", "::/127", "fe80::/10", "ff00::/8",
+	"0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "255.255.255.255/32", "::/128", "fe80::/10", "ff00::/8",
 	"100.100.100.200/32", "168.63.129.16/32", "192.0.0.192/32", "fd00:ec2::/32", "fd20:ce::254/128",
 )
 

@@ -139,7 +139,7 @@ func classify(err error) error {
 	name, isName := errors.AsType[*net.DNSError](err)
 	_, isCertificate := errors.AsType[*tls.CertificateVerificationError](err)
 	_, isHost := errors.AsType[x509.HostnameError](err)
-	_, isAlert := errors.AsType[tls.AlertError](err)
+	socket, isSocket := errors.AsType[*net.OpError](err)
 	_, isPlain := errors.AsType[tls.RecordHeaderError](err)
 	switch {
 	case errors.Is(err, errAddress), isName && name.IsNotFound:
@@ -150,7 +150,7 @@ func classify(err error) error {
 		return unusable("it redirects too often, or to what is not https", err)
 	case isCertificate, isHost:
 		return unusable("its certificate is not trusted", err)
-	case isAlert, isPlain:
+	case isPlain, isSocket && socket.Op == "remote error": // package tls's word for an alert
 		return unusable("it does not speak TLS 1.2 or newer", err)
 	}
 	return unreachable("it does not answer in time", err)
