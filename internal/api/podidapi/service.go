@@ -4,9 +4,7 @@ package podidapi
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
-	"regexp"
 	"time"
 
 	"github.com/podid/podid/internal/api"
@@ -15,7 +13,6 @@ import (
 	"github.com/podid/podid/internal/cluster"
 	"github.com/podid/podid/internal/fault"
 	"github.com/podid/podid/internal/iam"
-	"github.com/podid/podid/internal/oidc"
 )
 
 var faults = api.Faults{
@@ -67,6 +64,7 @@ func New(c Config) *api.Typed {
 	s := &service{c}
 	return &api.Typed{
 		SigningName: "podid", EventSource: "podid", Protocol: api.RESTJSON{}, Faults: faults,
+		Quiet: true, // the operator puts its texts into conditions and events
 		Operations: []api.AnyOperation{
 			api.Op(api.Operation[reportInput, nothing]{
 				Name: "PutClusterReport", HTTP: api.HTTP{Method: http.MethodPut, URI: "/clusters/{name}/report"},
@@ -208,30 +206,4 @@ func (s *service) listAccounts(_ context.Context, c *api.Call, _ *nothing) (*acc
 		out.Accounts = append(out.Accounts, client.Account{AccountID: a.ID, Name: a.Name})
 	}
 	return out, nil
-}
-
-// discoveryPath is the path of a hosted issuer's documents.
-var discoveryPath = regexp.MustCompile(`^/id/([0-9A-F]{32})/(\.well-known/openid-configuration|keys)$`)
-
-// Discovery serves the discovery document and the key set of hosted issuers, to anyone: both are public.
-// spec: pod-identity.md 6.1
-func Discovery(clusters *cluster.Registry) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		m := discoveryPath.FindStringSubmatch(r.URL.Path)
-		if m == nil || (r.Method != http.MethodGet && r.Method != http.MethodHead) {
-			http.NotFound(w, r)
-			return
-		}
-		c, ok := clusters.Hosted(m[1])
-		if !ok || c.Keys() == nil {
-			http.NotFound(w, r)
-			return
-		}
-		var document any = c.Keys()
-		if m[2] != "keys" {
-			document = oidc.NewDiscovery(c.Issuer, c.Issuer+"/keys", c.Keys())
-		}
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(document) // the reader is gone: nothing is left to tell
-	})
 }

@@ -1,10 +1,8 @@
 package podidapi_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -211,42 +209,5 @@ func TestAccounts(t *testing.T) {
 	must(t, err)
 	if strings.Contains(string(text), made.SecretAccessKey) {
 		t.Error("a record holds the secret of an access key")
-	}
-}
-
-func TestDiscovery(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	get := func(path string) (int, string) {
-		t.Helper()
-		r, err := http.NewRequestWithContext(context.WithoutCancel(t.Context()), http.MethodGet, w.url+path, nil)
-		must(t, err)
-		resp, err := http.DefaultClient.Do(r)
-		must(t, err)
-		defer resp.Body.Close()
-		body, err := io.ReadAll(resp.Body)
-		must(t, err)
-		return resp.StatusCode, string(body)
-	}
-	const discovery = "/id/" + id + "/.well-known/openid-configuration"
-	if status, _ := get(discovery); status != http.StatusNotFound {
-		t.Errorf("an issuer that nobody reported has status %d", status)
-	}
-	r := report(t)
-	must(t, w.admin.PutClusterReport(t.Context(), "c", r))
-	status, text := get(discovery)
-	var document oidc.Discovery
-	must(t, json.Unmarshal([]byte(text), &document))
-	if status != http.StatusOK || document.Issuer != issuer || document.JWKSURI != issuer+"/keys" {
-		t.Errorf("status %d, %+v", status, document)
-	}
-	status, text = get("/id/" + id + "/keys")
-	if _, err := oidc.ParseKeySet([]byte(text)); err != nil || status != http.StatusOK {
-		t.Errorf("status %d, %v", status, err)
-	}
-	for _, path := range []string{"/id/" + id, "/id/" + strings.ToLower(id) + "/keys", "/id/" + id + "/other", "/id/../keys", "/id/" + id + "/keys/"} {
-		if status, _ := get(path); status != http.StatusNotFound {
-			t.Errorf("%s has status %d", path, status)
-		}
 	}
 }
