@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -102,12 +103,18 @@ func (x *Exchange) failed(f *fault.Error, s Shape, text string) {
 	r.ErrorCode, r.ErrorMessage = s.Code, bounded(text, maxMessage)
 	r.AdditionalData.FaultKind = f.Kind.Error()
 	if cause := f.Cause(); cause != nil {
-		if d, ok := authz.DenialOf(cause); ok {
-			r.AdditionalData.Decision = d
+		if d, ok := errors.AsType[*authz.Denial](cause); ok {
+			r.AdditionalData.Decision, r.AdditionalData.Cause = &d.Trace, d.Note
 		} else {
 			r.AdditionalData.Cause = bounded(cause.Error(), maxMessage)
 		}
 	}
+}
+
+// Encoded is the encoded authorization message of a refusal, for whoever may decode it; empty for other failures and for callers
+// that nothing was proven of.
+func (x *Exchange) Encoded(f *fault.Error) string {
+	return x.front.authorizer.Encode(f, x.Record.RequestID)
 }
 
 func (x *Exchange) call() *Call {

@@ -49,17 +49,17 @@ type UserIdentity struct {
 
 // SessionContext says where a session came from.
 type SessionContext struct {
-	Issuer     SessionIssuer `json:"sessionIssuer"`
+	Issuer     SessionIssuer `json:"sessionIssuer,omitzero"` // none for the sessions of users, which issue themselves
 	Attributes struct {
 		CreationDate time.Time `json:"creationDate"`
 	} `json:"attributes"`
 	SourceIdentity string `json:"sourceIdentity,omitempty"`
 }
 
-// SessionIssuer is the role whose session it is.
+// SessionIssuer is the role whose session it is, or the user who made the federated user.
 type SessionIssuer struct {
 	Type        string `json:"type"`
-	PrincipalID string `json:"principalId"`
+	PrincipalID string `json:"principalId,omitempty"`
 	ARN         string `json:"arn"`
 	AccountID   string `json:"accountId"`
 }
@@ -95,9 +95,16 @@ func (r *Record) caller(c authz.Caller) {
 		r.UserIdentity.InvokedBy, r.UserIdentity.ARN = p.ARN, ""
 	}
 	if s := c.Session; s != nil {
-		sc := &SessionContext{
-			Issuer:         SessionIssuer{Type: "Role", PrincipalID: p.RoleID, ARN: p.RoleARN, AccountID: p.Account},
-			SourceIdentity: s.SourceIdentity,
+		sc := &SessionContext{SourceIdentity: s.SourceIdentity}
+		switch p.Kind {
+		case arn.RoleSession:
+			sc.Issuer = SessionIssuer{Type: "Role", PrincipalID: p.RoleID, ARN: p.RoleARN, AccountID: p.Account}
+		case arn.FederatedUser:
+			sc.Issuer = SessionIssuer{Type: arn.IAMUser.String(), ARN: p.UserARN, AccountID: p.Account}
+			if p.UserARN == arn.Root(p.Account) {
+				sc.Issuer.Type, sc.Issuer.PrincipalID = arn.RootUser.String(), p.Account
+			}
+		case arn.Anonymous, arn.RootUser, arn.IAMUser, arn.Service, arn.WebIdentity:
 		}
 		sc.Attributes.CreationDate = s.IssuedAt
 		r.UserIdentity.Session = sc

@@ -9,10 +9,11 @@ import (
 	"net/url"
 	"slices"
 
+	"github.com/podid/podid/internal/arn"
 	"github.com/podid/podid/internal/fault"
 )
 
-// Protocol moves typed inputs and outputs over HTTP. The implementations are [RESTJSON] and [Query]; S3 has requests that
+// Protocol moves typed inputs and outputs over HTTP. The implementations are [RESTJSON], [JSON11] and [Query]; S3 has requests that
 // are not of this kind and is a [Service] of its own.
 type Protocol interface {
 	// find routes a request to an operation and returns the values that routing found: path labels or the form.
@@ -30,6 +31,7 @@ type Typed struct {
 	EventSource string // as records name it: "eks-auth.amazonaws.com"
 	Protocol    Protocol
 	Faults      Faults         // the service's rows; the protocol's front rows are added behind them
+	Quiet       bool           // its texts are for machines: what only some may decode goes beside them
 	Operations  []AnyOperation // made by [Op]
 }
 
@@ -76,6 +78,12 @@ func (s *Typed) begin(x *Exchange) {
 	x.Writer.Header().Set("X-Amzn-Requestid", x.Record.RequestID)
 }
 
+// Where the encoded authorization message of a refusal stands: behind the text, in AWS's words, or in a member of its own.
+const (
+	encodedBefore = " Encoded authorization failure message: "
+	memberEncoded = "encodedMessage"
+)
+
 // fail is the one place where a failure of a typed service becomes bytes.
 func (s *Typed) fail(x *Exchange, f *fault.Error) {
 	shape, text := s.shape(f), f.Public
@@ -83,6 +91,13 @@ func (s *Typed) fail(x *Exchange, f *fault.Error) {
 		text = shape.Text
 	}
 	x.failed(f, shape, text)
+	if message := x.Encoded(f); message != "" {
+		if s.Quiet || x.Caller.Principal.Kind == arn.Anonymous { // the bearer of a token, which signs nothing
+			f = f.With(memberEncoded, message)
+		} else {
+			text += encodedBefore + message
+		}
+	}
 	s.Protocol.fail(x.Writer, shape, text, f.Members, x.Record.RequestID)
 }
 
@@ -102,6 +117,9 @@ func (s *Typed) answer(ctx context.Context, x *Exchange) (*AnyOperation, any, er
 	x.Record.EventName, x.Record.ReadOnly = op.Name, op.ReadOnly
 	if !op.Unsigned {
 		if err := x.authenticateBody(ctx, sha256.Sum256(body)); err != nil {
+			return op, nil, err
+		}
+		if err := x.Caller.MayCall(s.SigningName, op.Name); err != nil {
 			return op, nil, err
 		}
 	}

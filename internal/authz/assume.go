@@ -1,10 +1,9 @@
 package authz
 
 import (
+	"errors"
 	"fmt"
-	"slices"
 	"time"
-	"unicode/utf8"
 
 	"github.com/podid/podid/internal/arn"
 	"github.com/podid/podid/internal/credential"
@@ -31,8 +30,8 @@ type Assumption struct {
 	TransitiveTagKeys []string
 	ExternalID        string
 	SourceIdentity    string
-	SessionPolicies   []string // documents; together at most 2,048 characters
-	PolicyARNs        []string // managed policies of the role's account, as further session policies
+	SessionPolicies   []string // documents
+	PolicyARNs        []string // managed policies of the role's account or of AWS, as further session policies
 
 	SourceARN     string              // the resource for which a service acts
 	SourceAccount string              // and its account
@@ -83,8 +82,10 @@ func (a *Authorizer) Assume(q Assumption) (credential.Session, error) {
 	if err != nil {
 		return credential.Session{}, err
 	}
-	policies, err := a.sessionPolicies(q, role.Account)
-	if err != nil {
+	if err := a.checkSessionPolicies(q.SessionPolicies, q.PolicyARNs, role.Account); err != nil {
+		return credential.Session{}, err
+	}
+	if err := checkPacked(q.SessionPolicies, q.PolicyARNs, tags); err != nil {
 		return credential.Session{}, err
 	}
 	now := a.now().UTC().Truncate(time.Second)
@@ -93,8 +94,9 @@ func (a *Authorizer) Assume(q Assumption) (credential.Session, error) {
 			Kind: arn.RoleSession, Account: role.Account, ARN: arn.AssumedRole(role.Account, role.Name, q.SessionName),
 			ID: role.ID + ":" + q.SessionName, RoleARN: role.ARN(), RoleID: role.ID,
 		},
-		SessionPolicies: policies, SessionTags: tags, TransitiveTagKeys: transitive, SourceIdentity: q.SourceIdentity,
-		IssuedAt: now, ExpiresAt: now.Add(lifetime), Pod: q.Pod, Via: q.Via, FederatedProvider: q.Provider,
+		SessionPolicies: q.SessionPolicies, PolicyARNs: q.PolicyARNs, SessionTags: tags, TransitiveTagKeys: transitive,
+		SourceIdentity: q.SourceIdentity,
+		IssuedAt:       now, ExpiresAt: now.Add(lifetime), Pod: q.Pod, Via: q.Via, FederatedProvider: q.Provider,
 	}, nil
 }
 
@@ -185,9 +187,12 @@ func (a *Authorizer) noSuchRole(q Assumption, tags map[string]string, transitive
 	silent := &iam.Role{Account: name.Account, Path: name.Path, Name: name.Name, Trust: trustsNobody}
 	err = a.mayAssume(q, q.Action, silent, tags, transitive)
 	if err == nil {
-		err = fault.New(fault.Denied, "role", "The role may not be assumed")
+		return fault.New(fault.Denied, "role", "The role may not be assumed").Because(fmt.Errorf("there is no role %s", q.RoleARN))
 	}
-	return fault.Of(err).Because(fmt.Errorf("there is no role %s", q.RoleARN))
+	if d, ok := errors.AsType[*Denial](err); ok {
+		d.Note = "there is no role " + q.RoleARN
+	}
+	return err
 }
 
 // maxChained is how long a session lasts that was assumed by a session.
@@ -202,37 +207,11 @@ func (q *Assumption) lifetime(role *iam.Role) (time.Duration, error) {
 	}
 	switch {
 	case q.Caller.Principal.Kind == arn.Service:
-	case q.Caller.Session != nil && d > maxChained:
+	case q.Caller.Principal.Kind == arn.RoleSession && d > maxChained:
 		return 0, fault.New(fault.Invalid, "duration",
 			"The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining")
 	case d > max(role.MaxSession, time.Hour):
 		return 0, fault.New(fault.Invalid, "duration", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
 	}
 	return d, nil
-}
-
-// sessionPolicies are the documents that bound the session, managed ones by their text of this moment.
-func (a *Authorizer) sessionPolicies(q Assumption, account string) ([]string, error) {
-	texts := slices.Clone(q.SessionPolicies)
-	for _, text := range texts {
-		if _, err := policy.Parse(policy.Session, text); err != nil {
-			return nil, fault.New(fault.Invalid, "policy document", "%s", err.Error())
-		}
-	}
-	for _, policyARN := range q.PolicyARNs {
-		p, ok := a.iam.FindPolicy(policyARN)
-		if name, err := arn.Parse(policyARN); !ok || err != nil || name.Account != account {
-			return nil, fault.New(fault.Invalid, "policy document", "ARN %s is not valid: there is no such policy in the role's account", policyARN)
-		}
-		texts = append(texts, p.Document().String())
-	}
-	total := 0
-	for _, text := range texts {
-		total += utf8.RuneCountInString(text)
-	}
-	if total > maxSessionPolicy {
-		return nil, fault.New(fault.Limit, "session policy",
-			"Packed size of session policies is over the limit: they may have %d characters together", maxSessionPolicy)
-	}
-	return texts, nil
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/podid/podid/internal/arn"
+	"github.com/podid/podid/internal/iam"
 	"github.com/podid/podid/internal/policy"
 )
 
@@ -59,6 +60,7 @@ func (a *Authorizer) keys(c Caller, n Network) *policy.Context {
 	k.Reset()
 	callerKeys(k, c, n)
 	a.orgKeys(k, "aws:PrincipalOrgID", "aws:PrincipalOrgPaths", c.Principal.Account)
+	a.orgKeys(k, "aws:PrincipalOrgID", "aws:PrincipalOrgPaths", c.Principal.Account)
 	return k
 }
 
@@ -83,7 +85,7 @@ func (a *Authorizer) policies(c Caller, names *policy.Names) *policy.Set {
 			g.set.Boundary = nothing()
 			break
 		}
-		a.attached(&g, u.Inline, u.Attached, u.Boundary)
+		a.user(&g, u)
 	case arn.RoleSession:
 		r, ok := a.findRole(c.Principal.RoleARN)
 		if !ok || r.ID != c.Principal.RoleID || c.Session == nil {
@@ -91,13 +93,21 @@ func (a *Authorizer) policies(c Caller, names *policy.Names) *policy.Set {
 			break
 		}
 		a.attached(&g, r.Inline, r.Attached, r.Boundary)
-		for _, text := range c.Session.SessionPolicies {
-			g.set.Session = append(g.set.Session, policy.NewSource(text).As(policy.Session))
-		}
-	case arn.Anonymous, arn.RootUser, arn.FederatedUser, arn.Service, arn.WebIdentity:
+		a.session(&g, c.Session)
+	case arn.FederatedUser:
+		a.federated(&g, c)
+	case arn.Anonymous, arn.RootUser, arn.Service, arn.WebIdentity:
 	}
 	g.set.Names = names
 	return g.set
+}
+
+// user gathers what is attached to a user and to the groups that the user is in.
+func (a *Authorizer) user(g *gathered, u *iam.User) {
+	a.attached(g, u.Inline, u.Attached, u.Boundary)
+	for group := range a.iam.Groups(u) {
+		a.identities(g, group.Inline, group.Attached, group.Name+"/")
+	}
 }
 
 // nothing is a boundary that denies everything, because it does not compile.
@@ -118,18 +128,7 @@ func (g *gathered) identity(d *policy.Document, name string) {
 
 func (a *Authorizer) attached(g *gathered, inline map[string]*policy.Source, managed []string, boundary string) {
 	g.set.Identity = make([]*policy.Document, 0, len(inline)+len(managed))
-	order := maps.Keys(inline)
-	if g.names != nil { // what is told must not depend on chance
-		order = slices.Values(slices.Sorted(order))
-	}
-	for name := range order {
-		g.identity(inline[name].As(policy.Identity), name)
-	}
-	for _, policyARN := range managed {
-		if p, ok := a.iam.FindPolicy(policyARN); ok {
-			g.identity(p.Document().As(policy.Identity), policyARN)
-		}
-	}
+	a.identities(g, inline, managed, "")
 	if boundary == "" {
 		return
 	}
@@ -139,5 +138,21 @@ func (a *Authorizer) attached(g *gathered, inline map[string]*policy.Source, man
 	}
 	if g.names != nil {
 		g.names.Boundary = boundary
+	}
+}
+
+// identities adds identity policies; the names of inline ones are told after a prefix.
+func (a *Authorizer) identities(g *gathered, inline map[string]*policy.Source, managed []string, prefix string) {
+	order := maps.Keys(inline)
+	if g.names != nil { // what is told must not depend on chance
+		order = slices.Values(slices.Sorted(order))
+	}
+	for name := range order {
+		g.identity(inline[name].As(policy.Identity), prefix+name)
+	}
+	for _, policyARN := range managed {
+		if p, ok := a.iam.FindPolicy(policyARN); ok {
+			g.identity(p.Document().As(policy.Identity), policyARN)
+		}
 	}
 }

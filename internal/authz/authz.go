@@ -86,25 +86,32 @@ func (a *Authorizer) Caller(ctx context.Context, accessKeyID, sessionToken strin
 	if strings.HasPrefix(accessKeyID, "ASIA") {
 		return a.sessionCaller(ctx, accessKeyID, sessionToken)
 	}
-	key, ok := a.iam.FindAccessKey(accessKeyID)
-	if !ok || !key.Active {
+	owner, secret, ok := a.keyOwner(accessKeyID)
+	if !ok {
 		return Caller{}, "", errUnknownKey
 	}
 	if sessionToken != "" {
 		return Caller{}, "", errTokenInvalid
 	}
+	return Caller{AccessKeyID: accessKeyID, Principal: owner}, secret, nil
+}
+
+// keyOwner is whose long-term key it is, as they are now, and the key's secret. Inactive keys and those of nobody have no owner.
+func (a *Authorizer) keyOwner(id string) (owner arn.Principal, secret string, ok bool) {
+	key, ok := a.iam.FindAccessKey(id)
+	if !ok || !key.Active {
+		return arn.Principal{}, "", false
+	}
 	if key.UserName == "" {
-		return Caller{AccessKeyID: accessKeyID, Principal: arn.Principal{
-			Kind: arn.RootUser, Account: key.Account, ARN: arn.Root(key.Account), ID: key.Account,
-		}}, key.Secret, nil
+		return arn.Principal{Kind: arn.RootUser, Account: key.Account, ARN: arn.Root(key.Account), ID: key.Account}, key.Secret, true
 	}
 	user, ok := a.iam.FindUser(key.Account, key.UserName)
 	if !ok {
-		return Caller{}, "", errUnknownKey
+		return arn.Principal{}, "", false
 	}
-	return Caller{AccessKeyID: accessKeyID, Principal: arn.Principal{
+	return arn.Principal{
 		Kind: arn.IAMUser, Account: user.Account, ARN: user.ARN(), ID: user.ID, UserName: user.Name, Tags: user.Tags,
-	}}, key.Secret, nil
+	}, key.Secret, true
 }
 
 func (a *Authorizer) sessionCaller(ctx context.Context, accessKeyID, sessionToken string) (Caller, string, error) {
@@ -119,8 +126,11 @@ func (a *Authorizer) sessionCaller(ctx context.Context, accessKeyID, sessionToke
 	return caller, secret, nil
 }
 
-// SessionCaller is the caller that a session is, with its role as it is now. It fails as [Authorizer.Caller] does.
+// SessionCaller is the caller that a session is, with its role or user as they are now. It fails as [Authorizer.Caller] does.
 func (a *Authorizer) SessionCaller(session credential.Session) (Caller, error) {
+	if session.Principal.Kind != arn.RoleSession {
+		return a.userSession(session)
+	}
 	role, ok := a.findRole(session.Principal.RoleARN)
 	if !ok || role.ID != session.Principal.RoleID {
 		return Caller{}, errTokenInvalid

@@ -14,10 +14,20 @@ import (
 // Denial is the whole reason of a refusal: for the request record, never for the caller.
 type Denial struct { //nolint:errname // what a refusal is caused by is a denial
 	Trace policy.Trace
+	Note  string // what the trace does not show: that there is no such role
+
+	caller arn.Principal
+	told   *policy.Trace   // what a stranger is told in place of the trace; nil: the trace
+	keys   *policy.Context // the condition keys of the request
 }
 
 // Error is the sentence of the refusal.
-func (d *Denial) Error() string { return d.Trace.Sentence() }
+func (d *Denial) Error() string {
+	if d.Note != "" {
+		return d.Trace.Sentence() + ": " + d.Note
+	}
+	return d.Trace.Sentence()
+}
 
 // DenialOf finds the trace in a refusal's chain.
 func DenialOf(err error) (*policy.Trace, bool) {
@@ -35,13 +45,14 @@ func (a *Authorizer) denied(subject string, c Caller, r *policy.Request, resourc
 	a.controls(set, c, r)
 	set.Resource = resource
 	t := policy.Explain(r, set)
-	told := t
+	told, d := &t, &Denial{Trace: t, caller: c.Principal, keys: r.Context}
 	if t.Layer == policy.TrustLayer && stranger(&t, c.Principal) {
 		set.Resource = trustsNobody.As(policy.Trust)
-		told = policy.Explain(r, set)
+		silent := policy.Explain(r, set)
+		told, d.told = &silent, &silent
 	}
-	text := told.Sentence() + " (" + hint(&told, c.Principal) + ")"
-	return fault.New(fault.Denied, subject, "%s", text).Because(&Denial{Trace: t})
+	text := told.Sentence() + " (" + hint(told, c.Principal) + ")"
+	return fault.New(fault.Denied, subject, "%s", text).Because(d)
 }
 
 // stranger reports whether a role's owner has told the caller nothing about the role. It hears of a role that refuses it what it

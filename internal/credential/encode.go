@@ -26,6 +26,8 @@ type sealed struct {
 	Pod               *sealedPod        `json:"pd,omitempty"`
 	Via               string            `json:"v,omitempty"`
 	FederatedProvider string            `json:"fp,omitempty"`
+	PolicyARNs        []string          `json:"mp,omitempty"`
+	SourceKeyID       string            `json:"ak,omitempty"`
 }
 
 type sealedPrincipal struct {
@@ -75,6 +77,8 @@ func (c *codec) encode(s Session) ([]byte, error) {
 		Pod:               (*sealedPod)(s.Pod),
 		Via:               s.Via,
 		FederatedProvider: s.FederatedProvider,
+		PolicyARNs:        s.PolicyARNs,
+		SourceKeyID:       s.SourceKeyID,
 	})
 	if err != nil {
 		return nil, err
@@ -124,6 +128,8 @@ func (c *codec) decode(data []byte) (Session, error) {
 		Pod:               (*Pod)(s.Pod),
 		Via:               s.Via,
 		FederatedProvider: s.FederatedProvider,
+		PolicyARNs:        s.PolicyARNs,
+		SourceKeyID:       s.SourceKeyID,
 	}, nil
 }
 

@@ -24,8 +24,9 @@ type RingConfig struct {
 
 // Ring mints and opens sessions. Every replica has one; what they share is the table of keys.
 type Ring struct {
-	c     RingConfig
-	codec codec
+	c        RingConfig
+	codec    codec
+	messages packer
 }
 
 // ringKey is a key of the ring at rest, at (ID) in its table.

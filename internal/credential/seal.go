@@ -43,7 +43,7 @@ const (
 	secretSize = 30 // SecretLength characters of base64
 )
 
-// The labels that keep the two uses of a ring key apart.
+// The labels that keep the uses of a ring key apart; messageLabel is a third.
 const (
 	sealLabel   = "podid session token v1"
 	secretLabel = "podid secret access key v1"
@@ -57,9 +57,10 @@ var (
 
 // sealer is a key of the ring, ready for use.
 type sealer struct {
-	id     [keyIDSize]byte
-	aead   cipher.AEAD
-	secret []byte // the key of the HMAC that derives secrets
+	id       [keyIDSize]byte
+	aead     cipher.AEAD
+	messages cipher.AEAD
+	secret   []byte // the key of the HMAC that derives secrets
 }
 
 func newSealer(id [keyIDSize]byte, key []byte) (*sealer, error) {
@@ -75,7 +76,15 @@ func newSealer(id [keyIDSize]byte, key []byte) (*sealer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &sealer{id: id, aead: aead, secret: secretKey}, nil
+	messageKey, err := hkdf.Key(sha256.New, key, nil, messageLabel, chacha20poly1305.KeySize)
+	if err != nil {
+		return nil, err
+	}
+	messages, err := chacha20poly1305.NewX(messageKey)
+	if err != nil {
+		return nil, err
+	}
+	return &sealer{id: id, aead: aead, messages: messages, secret: secretKey}, nil
 }
 
 // secretFor derives the secret access key of an access key id: a pseudo-random function of it, so that knowing any number of
@@ -113,8 +122,8 @@ func (s *sealer) open(t token, accessKeyID string) ([]byte, error) {
 }
 
 // associated is what a token is bound to. The head has a fixed size, so that no two pairs make the same bytes.
-func associated(head []byte, accessKeyID string) []byte {
-	return append(append(make([]byte, 0, headSize+AccessKeyIDLength), head...), accessKeyID...)
+func associated(head []byte, to string) []byte {
+	return append(append(make([]byte, 0, headSize+len(to)), head...), to...)
 }
 
 // token is a session token whose form is right and of which nothing is proven.

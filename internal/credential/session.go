@@ -18,6 +18,9 @@ const (
 	ViaPodIdentity = "PodIdentity"
 	ViaAssumeRole  = "AssumeRole"
 	ViaWebIdentity = "WebIdentity"
+
+	ViaSessionToken    = "SessionToken"
+	ViaFederationToken = "FederationToken"
 )
 
 // MaxLifetime is the longest that a session may live: what GetFederationToken and GetSessionToken grant at most. A key of the ring
@@ -26,10 +29,11 @@ const MaxLifetime = 36 * time.Hour
 
 // Session is what temporary credentials stand for.
 type Session struct {
-	Principal   arn.Principal // a role session, or a federated user
+	Principal   arn.Principal // a role session, a federated user, or a user or root user by temporary credentials
 	AccessKeyID string        // ASIA...; filled by Mint
 
-	SessionPolicies   []string          // texts of the session policies, inline and managed
+	SessionPolicies   []string          // texts of the inline session policies
+	PolicyARNs        []string          // managed session policies, which mean what they say when they are asked
 	SessionTags       map[string]string // the tags of the session itself, of which Principal.Tags are a superset
 	TransitiveTagKeys []string          // keys of SessionTags that the next session of the chain inherits
 	SourceIdentity    string
@@ -40,6 +44,7 @@ type Session struct {
 	Pod               *Pod   // the pod it was made for; nil for other sessions
 	Via               string // one of the Via constants
 	FederatedProvider string // ARN of the identity provider, for web identities
+	SourceKeyID       string // the long-term access key that asked for it, for users, root users and federated users
 }
 
 // Pod is where a session of pod identity came from. spec: pod-identity.md 2.6

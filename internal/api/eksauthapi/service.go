@@ -129,6 +129,7 @@ func New(c Config) *api.Typed {
 	s := newService(c)
 	return &api.Typed{
 		SigningName: "eks-auth", EventSource: "eks-auth.amazonaws.com", Protocol: api.RESTJSON{}, Faults: faults,
+		Quiet: true, // agents pass its texts on to pods
 		Operations: []api.AnyOperation{
 			api.Op(api.Operation[AssumeRoleForPodIdentityInput, AssumeRoleForPodIdentityOutput]{
 				Name:   "AssumeRoleForPodIdentity",

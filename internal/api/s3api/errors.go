@@ -67,7 +67,8 @@ type errorBody struct {
 	Message   string   `xml:"Message"`
 	Bucket    string   `xml:"BucketName,omitempty"`
 	Key       string   `xml:"Key,omitempty"`
-	Region    string   `xml:"Region,omitempty"` // the right one, for a request that was signed for another
+	Region    string   `xml:"Region,omitempty"`         // the right one, for a request that was signed for another
+	Encoded   string   `xml:"EncodedMessage,omitempty"` // why a request was refused, for whoever may decode it
 	RequestID string   `xml:"RequestId"`
 	HostID    string   `xml:"HostId"`
 }
@@ -102,6 +103,9 @@ func (s *Service) fail(x *api.Exchange, r *request, err error) {
 	b := errorBody{Code: shape.Code, Message: text, RequestID: x.Record.RequestID, HostID: x.Record.EventID}
 	if r != nil {
 		b.Bucket, b.Key = r.bucket, r.key
+	}
+	if x.Request.Method != http.MethodHead { // whose answer has no body
+		b.Encoded = x.Encoded(f)
 	}
 	if f.Subject == "region" {
 		b.Region = s.region

@@ -2,6 +2,7 @@ package stsapi
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -42,6 +43,7 @@ func (s *service) assumeRole(ctx context.Context, c *api.Call, in *sdk.AssumeRol
 	out := &sdk.AssumeRoleOutput{
 		Credentials: credentials, AssumedRoleUser: assumedRoleUser(session), SourceIdentity: optional(session.SourceIdentity),
 	}
+	out.PackedPolicySize = packedSize(session)
 	out.SessionTokenSize, out.SessionTokenUtilization = tokenSize(credentials)
 	return out, nil
 }
@@ -85,30 +87,23 @@ const (
 	minDuration    = 900
 	maxDuration    = 43200
 	minWebToken    = 4
+	maxWebToken    = 20000
 	maxText        = 2048
 	minAccessKeyID = 16
 	maxAccessKeyID = 128
 )
 
 func checkAssumeRole(in *sdk.AssumeRoleInput) error {
-	switch {
-	case in.SerialNumber != nil || in.TokenCode != nil:
-		return unsupported("SerialNumber and TokenCode: there are no MFA devices")
-	case len(in.ProvidedContexts) > 0:
-		return unsupported("ProvidedContexts")
-	case aws.ToInt32(in.MinimumSessionTokenSize) > 0:
-		return unsupported("MinimumSessionTokenSize")
-	}
 	return checkCommon(in.RoleArn, in.RoleSessionName, in.Policy, in.DurationSeconds)
 }
 
 func checkWebIdentity(in *sdk.AssumeRoleWithWebIdentityInput) error {
-	switch {
-	case in.ProviderId != nil:
-		return unsupported("ProviderId: tokens are OpenID Connect tokens")
-	case aws.ToInt32(in.MinimumSessionTokenSize) > 0:
-		return unsupported("MinimumSessionTokenSize")
-	case len(aws.ToString(in.WebIdentityToken)) < minWebToken:
+	switch n := len(aws.ToString(in.WebIdentityToken)); {
+	case in.WebIdentityToken == nil:
+		return invalid("webIdentityToken", "not be null")
+	case n > maxWebToken:
+		return invalid("webIdentityToken", "have length less than or equal to 20000")
+	case n < minWebToken:
 		return invalid("webIdentityToken", "have length greater than or equal to 4")
 	}
 	return checkCommon(in.RoleArn, in.RoleSessionName, in.Policy, in.DurationSeconds)
@@ -124,10 +119,18 @@ func checkCommon(roleARN, sessionName, document *string, duration *int32) error 
 		return invalid("roleArn", "have length less than or equal to 2048")
 	case document != nil && *document == "":
 		return invalid("policy", "have length greater than or equal to 1")
-	case duration != nil && *duration < minDuration:
-		return invalid("durationSeconds", "have value greater than or equal to 900")
-	case duration != nil && *duration > maxDuration:
-		return invalid("durationSeconds", "have value less than or equal to 43200")
+	}
+	return checkDuration(duration, minDuration, maxDuration)
+}
+
+func checkDuration(seconds *int32, least, most int32) error {
+	switch {
+	case seconds == nil:
+		return nil
+	case *seconds < least:
+		return invalidValue("durationSeconds", *seconds, fmt.Sprintf("have value greater than or equal to %d", least))
+	case *seconds > most:
+		return invalidValue("durationSeconds", *seconds, fmt.Sprintf("have value less than or equal to %d", most))
 	}
 	return nil
 }
@@ -147,7 +150,8 @@ func invalid(member, constraint string) error {
 		"1 validation error detected: Value at '%s' failed to satisfy constraint: Member must %s", member, constraint)
 }
 
-// unsupported refuses a parameter that must not be passed over in silence.
-func unsupported(what string) error {
-	return fault.New(fault.Invalid, "parameter", "podid does not support %s", what)
+// invalidValue is invalid for a number, which is no secret.
+func invalidValue(member string, value int32, constraint string) error {
+	return fault.New(fault.Invalid, "parameter",
+		"1 validation error detected: Value '%d' at '%s' failed to satisfy constraint: Member must %s", value, member, constraint)
 }

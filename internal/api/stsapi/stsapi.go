@@ -1,4 +1,4 @@
-// Package stsapi serves STS: sessions of roles, and who a caller is, over the Query protocol.
+// Package stsapi serves STS: sessions of roles and of users, who a caller is, and why it was refused, over the Query protocol.
 //
 // It owns what is STS's own on the wire. Whether a role may be assumed is decided in package authz; what the session turns into
 // is package credential's. A web identity is proven here first: provider, key set, token, in this order, and nothing about a
@@ -49,9 +49,41 @@ func New(c Config) *api.Typed {
 		// Both ask the authorizer themselves: trust policy, tags and source identity are questions of their own.
 		api.Op(api.Operation[sdk.AssumeRoleInput, sdk.AssumeRoleOutput]{
 			Name: "AssumeRole", Check: checkAssumeRole, Run: s.assumeRole,
+			Refuses: api.Members{
+				"SerialNumber": noDevices, "TokenCode": noDevices, "MinimumSessionTokenSize": noPadding,
+				"ProvidedContexts": "no identity center issues context assertions",
+			},
+			Differs: []string{differsTags, differsPacked, differsPolicies},
 		}),
 		api.Op(api.Operation[sdk.AssumeRoleWithWebIdentityInput, sdk.AssumeRoleWithWebIdentityOutput]{
 			Name: "AssumeRoleWithWebIdentity", Check: checkWebIdentity, Run: s.assumeRoleWithWebIdentity, Unsigned: true,
+			Refuses: api.Members{
+				"ProviderId": "tokens are OpenID Connect tokens, which name their issuer", "MinimumSessionTokenSize": noPadding,
+			},
+			Differs: []string{differsPacked, differsPolicies},
+		}),
+		// Like those of roles, sessions of users are package authz's to grant: it asks for the permissions.
+		api.Op(api.Operation[sdk.GetSessionTokenInput, sdk.GetSessionTokenOutput]{
+			Name: "GetSessionToken", Check: checkSessionToken, Run: s.getSessionToken,
+			Refuses: api.Members{"SerialNumber": noDevices, "TokenCode": noDevices, "MinimumSessionTokenSize": noPadding},
+			Differs: []string{differsKey},
+		}),
+		api.Op(api.Operation[sdk.GetFederationTokenInput, sdk.GetFederationTokenOutput]{
+			Name: "GetFederationToken", Check: checkFederationToken, Run: s.getFederationToken,
+			Refuses: api.Members{"MinimumSessionTokenSize": noPadding},
+			Differs: []string{differsKey, differsPacked, differsPolicies},
+		}),
+		api.Op(api.Operation[sdk.AssumeRootInput, sdk.AssumeRootOutput]{
+			Name: "AssumeRoot", Action: "sts:AssumeRoot", Resource: target, Check: checkAssumeRoot, Run: assumeRoot,
+			Refuses: api.Members{"MinimumSessionTokenSize": noPadding},
+			Differs: []string{"It is always refused: nobody but an account's own root user acts as that root user."},
+		}),
+		api.Op(api.Operation[sdk.DecodeAuthorizationMessageInput, sdk.DecodeAuthorizationMessageOutput]{
+			Name: "DecodeAuthorizationMessage", Action: "sts:DecodeAuthorizationMessage", Check: checkMessage, Run: s.decodeMessage, ReadOnly: true,
+			Differs: []string{
+				"A message can be decoded for 24 hours, in the account of the caller that was refused and in that of the resource; each reads what is its own.",
+				"The decoded document has a member \"podid\" with how each layer of policies came out.",
+			},
 		}),
 		// Whoever can sign may know who it is, whatever its policies say.
 		api.Op(api.Operation[sdk.GetCallerIdentityInput, sdk.GetCallerIdentityOutput]{
@@ -59,12 +91,23 @@ func New(c Config) *api.Typed {
 		}),
 		api.Op(api.Operation[sdk.GetAccessKeyInfoInput, sdk.GetAccessKeyInfoOutput]{
 			Name: "GetAccessKeyInfo", Action: "sts:GetAccessKeyInfo", Check: checkAccessKeyInfo, Run: s.getAccessKeyInfo, ReadOnly: true,
+			Differs: []string{"Only long-term keys of this control plane are known, and the caller's own: the id of a session's key does not hold the account."},
 		}),
 	)
 	return t
 }
 
 type service struct{ Config }
+
+// Why members are refused, and how podid differs.
+const (
+	noDevices       = "there are no MFA devices"
+	noPadding       = "session tokens are as long as they are"
+	differsTags     = "Inherited transitive tags count as aws:RequestTag, aws:TagKeys and sts:TransitiveTagKeys of the call."
+	differsPacked   = "PackedPolicySize is podid's own measure; sessions need not pack alike on AWS."
+	differsPolicies = "Managed session policies mean what they say when they are asked, not when the session began; one that is deleted denies."
+	differsKey      = "The session ends when the access key that asked for it is deactivated or deleted."
+)
 
 // faults is how STS words each way to fail. spec: pod-identity.md 6.4, 6.5
 var faults = api.Faults{
@@ -77,6 +120,9 @@ var faults = api.Faults{
 	{Kind: fault.Unauthenticated, Subject: "token", Shape: api.Shape{Code: "InvalidIdentityToken", Status: http.StatusBadRequest}},
 	{Kind: fault.Expired, Subject: "token", Shape: api.Shape{Code: "ExpiredTokenException", Status: http.StatusBadRequest}},
 	{Kind: fault.Unavailable, Subject: "provider", Shape: api.Shape{Code: "IDPCommunicationError", Status: http.StatusBadRequest}},
+	{Kind: fault.Invalid, Subject: "authorization message", Shape: api.Shape{
+		Code: "InvalidAuthorizationMessageException", Status: http.StatusBadRequest,
+	}},
 	{Kind: fault.NotFound, Subject: "access key", Shape: api.Shape{Code: "ValidationError", Status: http.StatusBadRequest}},
 }
 
@@ -123,6 +169,15 @@ func tokenSize(c *types.Credentials) (size, percent *int32) {
 	n := len(*c.SessionToken)
 	return aws.Int32(int32(n)), //nolint:gosec // at most MaxTokenLength
 		aws.Int32(int32((100*n + credential.MaxTokenLength - 1) / credential.MaxTokenLength)) //nolint:gosec // at most 100
+}
+
+// packedSize is nil for a session that has neither policies nor tags.
+func packedSize(session credential.Session) *int32 {
+	n := authz.PackedSize(&session)
+	if n == 0 {
+		return nil
+	}
+	return aws.Int32(int32(n)) //nolint:gosec // a few hundred at most
 }
 
 func seconds(n *int32) time.Duration { return time.Duration(aws.ToInt32(n)) * time.Second }

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/aws/smithy-go"
@@ -52,7 +53,9 @@ func classified(err error) error {
 	default:
 		return err
 	}
-	return refuse(reason, e.ErrorMessage())
+	// The encoded message at the end is another one each time: a condition with it would change for ever.
+	message, _, _ := strings.Cut(e.ErrorMessage(), " Encoded authorization failure message: ")
+	return refuse(reason, message)
 }
 
 // code is the error code of an answer; empty if there was none.
