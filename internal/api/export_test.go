@@ -21,3 +21,6 @@ func DecodeQuery(form string, in any) error {
 func MatchURI(template, path string) (url.Values, bool) {
 	return matchURI(template, strings.Split(strings.TrimPrefix(path, "/"), "/"))
 }
+
+// DecodeJSON11 reads a body of the AWS JSON 1.1 protocol.
+func DecodeJSON11(body string, in any) error { return JSON11{}.decode(nil, []byte(body), nil, in) }

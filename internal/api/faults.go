@@ -68,6 +68,27 @@ var JSONFront = Faults{
 	{fault.Throttled, "", Shape{Code: "ThrottlingException", Status: http.StatusTooManyRequests}},
 }
 
+// JSON11Front holds the rows that every AWS JSON 1.1 service answers with before an operation is reached. The protocol has one status
+// for whatever is the caller's fault.
+var JSON11Front = Faults{
+	{fault.Unauthenticated, "request", Shape{Code: "MissingAuthenticationTokenException", Status: http.StatusBadRequest}},
+	{fault.Unauthenticated, "access key", Shape{Code: "UnrecognizedClientException", Status: http.StatusBadRequest}},
+	{fault.Unauthenticated, "session token", Shape{Code: "UnrecognizedClientException", Status: http.StatusBadRequest}},
+	{fault.Expired, "session token", Shape{Code: "ExpiredTokenException", Status: http.StatusBadRequest}},
+	{fault.Unauthenticated, "signature", Shape{Code: "InvalidSignatureException", Status: http.StatusBadRequest}},
+	{fault.Unauthenticated, "region", Shape{Code: "InvalidSignatureException", Status: http.StatusBadRequest}},
+	{fault.Expired, "signature", Shape{Code: "InvalidSignatureException", Status: http.StatusBadRequest}},
+	{fault.Invalid, "signature", Shape{Code: "IncompleteSignatureException", Status: http.StatusBadRequest}},
+	{fault.Invalid, "payload", Shape{Code: "InvalidSignatureException", Status: http.StatusBadRequest}},
+	{fault.Denied, "action", Shape{Code: "AccessDeniedException", Status: http.StatusBadRequest}},
+	{fault.NotFound, "operation", Shape{Code: "UnknownOperationException", Status: http.StatusBadRequest}},
+	{fault.Invalid, "body", Shape{Code: "SerializationException", Status: http.StatusBadRequest}},
+	{fault.Limit, "body", Shape{Code: "RequestEntityTooLargeException", Status: http.StatusRequestEntityTooLarge}},
+	{fault.Invalid, "", Shape{Code: "ValidationException", Status: http.StatusBadRequest}},
+	{fault.Throttled, "", Shape{Code: "ThrottlingException", Status: http.StatusBadRequest}},
+	{fault.Unavailable, "", Shape{Code: "ServiceUnavailable", Status: http.StatusServiceUnavailable}},
+}
+
 // QueryFront holds the same for the Query protocol.
 var QueryFront = Faults{
 	{fault.Unauthenticated, "request", Shape{Code: "MissingAuthenticationToken", Status: http.StatusForbidden}},

@@ -64,7 +64,8 @@ func NewFront(c FrontConfig) *Front {
 const leaderRegion = "us-east-1"
 
 func (f *Front) regionFits(a *sigv4.Authorization) bool {
-	return a.Region == f.region || (a.Region == leaderRegion && (a.Service == "iam" || a.Service == "sts"))
+	global := a.Service == "iam" || a.Service == "sts" || a.Service == "organizations"
+	return a.Region == f.region || (a.Region == leaderRegion && global)
 }
 
 // ServeHTTP gives the request an id and a record, finds the service, and emits the record whatever happens.
@@ -169,6 +170,8 @@ func (f *Front) shape(r *http.Request, signed bool) string {
 		return "sts"
 	case contentType == "application/json" && (signed || r.Method == http.MethodPost && r.URL.RawQuery == ""):
 		return "eks"
+	case contentType == json11Type && r.Header.Get("X-Amz-Target") != "":
+		return "organizations"
 	}
 	return "s3"
 }

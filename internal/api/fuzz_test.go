@@ -2,11 +2,15 @@ package api_test
 
 import (
 	"net/url"
+	"reflect"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	sdkiam "github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/google/go-cmp/cmp"
 
@@ -58,6 +62,26 @@ func FuzzMatchURI(f *testing.F) {
 		again, ok := api.MatchURI("/clusters/{name}/pod-identity-associations/{id}", built)
 		if !ok || name == "" || id == "" || !cmp.Equal(labels, again) {
 			t.Fatalf("%q gives %v, %q gives %v", path, labels, built, again)
+		}
+	})
+}
+
+// FuzzJSON11Decode holds that a body is read in one way or refused, and that nothing in it is no UTF-8.
+func FuzzJSON11Decode(f *testing.F) {
+	for _, seed := range []string{
+		`{}`, `null`, ``, `{"Name":"a","ParentId":"r-1","Tags":[{"Key":"k","Value":"v"}]}`, `{"Name":"a","name":"b"}`, `{"Tags":null}`,
+		`{"Tags":[null]}`, `{"Name":"\ud800"}`, `{"Name":1}`, `[]`, `{"Tags":{"a":"b"}}`, `{"noSmithyDocumentSerde":{}}`,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		var first, second organizations.CreateOrganizationalUnitInput
+		err, again := api.DecodeJSON11(body, &first), api.DecodeJSON11(body, &second)
+		if (err == nil) != (again == nil) || err == nil && !reflect.DeepEqual(first, second) {
+			t.Fatalf("read in two ways: %v, %v", err, again)
+		}
+		if err == nil && first.Name != nil && !utf8.ValidString(*first.Name) {
+			t.Fatalf("%q is no UTF-8", *first.Name)
 		}
 	})
 }

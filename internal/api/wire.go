@@ -32,20 +32,29 @@ func wireName(f reflect.StructField) string {
 	return memberName(f.Name)
 }
 
-// plain turns an SDK struct into what encoding/json writes as the service's wire form: members with lower-case first
-// letters, absent when nil or an empty enum, times as seconds since the epoch. With hide, secrets are replaced.
-func plain(v reflect.Value, hide bool) any {
+// form is a way to write an SDK struct down: how its members are spelled, and whether secrets are replaced.
+type form struct {
+	name func(reflect.StructField) string
+	hide bool
+}
+
+// plain is the form of the REST-JSON services and, with hide, of records.
+func plain(v reflect.Value, hide bool) any { return form{name: wireName, hide: hide}.plain(v) }
+
+// plain turns an SDK struct into what encoding/json writes as the service's wire form: members as they are spelled there, absent
+// when nil or an empty enum, times as seconds since the epoch.
+func (f form) plain(v reflect.Value) any {
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface:
 		if v.IsNil() {
 			return nil
 		}
-		return plain(v.Elem(), hide)
+		return f.plain(v.Elem())
 	case reflect.Struct:
 		if t, ok := v.Interface().(time.Time); ok {
 			return float64(t.UnixMilli()) / 1000
 		}
-		return plainStruct(v, hide)
+		return f.structure(v)
 	case reflect.Slice:
 		if v.IsNil() {
 			return nil
@@ -55,7 +64,7 @@ func plain(v reflect.Value, hide bool) any {
 		}
 		list := make([]any, v.Len())
 		for i := range list {
-			list[i] = plain(v.Index(i), hide)
+			list[i] = f.plain(v.Index(i))
 		}
 		return list
 	case reflect.Map:
@@ -64,7 +73,7 @@ func plain(v reflect.Value, hide bool) any {
 		}
 		m := make(map[string]any, v.Len())
 		for it := v.MapRange(); it.Next(); {
-			m[it.Key().String()] = plain(it.Value(), hide)
+			m[it.Key().String()] = f.plain(it.Value())
 		}
 		return m
 	case reflect.String:
@@ -74,27 +83,27 @@ func plain(v reflect.Value, hide bool) any {
 	}
 }
 
-func plainStruct(v reflect.Value, hide bool) map[string]any {
+func (f form) structure(v reflect.Value) map[string]any {
 	m := make(map[string]any, v.NumField())
 	for i := range v.NumField() {
-		f := v.Type().Field(i)
-		if !f.IsExported() || f.Name == "ResultMetadata" {
+		field := v.Type().Field(i)
+		if !field.IsExported() || field.Name == "ResultMetadata" {
 			continue
 		}
-		value := plain(v.Field(i), hide)
-		if value == nil || (value == "" && f.Type.Kind() == reflect.String) {
+		value := f.plain(v.Field(i))
+		if value == nil || (value == "" && field.Type.Kind() == reflect.String) {
 			continue
 		}
-		if hide && secretMembers[f.Name] {
+		if f.hide && secretMembers[field.Name] {
 			value = hidden
 		}
-		if f.Anonymous {
+		if field.Anonymous {
 			if inner, ok := value.(map[string]any); ok {
 				maps.Copy(m, inner)
 				continue
 			}
 		}
-		m[wireName(f)] = value
+		m[f.name(field)] = value
 	}
 	return m
 }

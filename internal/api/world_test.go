@@ -43,7 +43,7 @@ const (
 
 var now = time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC)
 
-// world is a front with three small services and one user who may do everything but eks:DeleteCluster.
+// world is a front with four small services and one user who may do everything but eks:DeleteCluster.
 type world struct {
 	front *api.Front
 	key   aws.Credentials
@@ -74,7 +74,7 @@ func newWorld(t testing.TB, strict bool) *world {
 	must(t, err)
 	w := &world{key: aws.Credentials{AccessKeyID: key.ID, SecretAccessKey: key.Secret}}
 	w.front = api.NewFront(api.FrontConfig{
-		Region: region, Authorizer: authorizer, Services: []api.Service{eksService(), iamService(), stsService(), s3Service{}},
+		Region: region, Authorizer: authorizer, Services: []api.Service{eksService(), iamService(), organizationsService(), stsService(), s3Service{}},
 		Now: clock, Logger: slog.New(slog.DiscardHandler), Strict: strict, Emit: w.emit,
 		Plain: map[string]http.Handler{"/healthz": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") })},
 	})
