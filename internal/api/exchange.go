@@ -59,6 +59,9 @@ func (x *Exchange) Authenticate(ctx context.Context) error {
 	}
 	x.Caller, x.secret = caller, secret
 	x.Record.caller(caller)
+	if used := x.front.used; used != nil {
+		used(caller, x.Auth.Service, x.Record.EventName, x.Auth.Region, x.Now)
+	}
 	return nil
 }
 

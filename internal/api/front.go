@@ -19,7 +19,7 @@ import (
 	"github.com/podid/podid/internal/fault"
 )
 
-// FrontConfig is what a front needs. Every field but Plain and Strict is required.
+// FrontConfig is what a front needs. Every field but Used, Plain and Strict is required.
 type FrontConfig struct {
 	Region     string
 	Authorizer *authz.Authorizer
@@ -27,6 +27,10 @@ type FrontConfig struct {
 	Emit       func(*Record) // receives every record, once
 	Now        func() time.Time
 	Logger     *slog.Logger
+
+	// Used is told of every request whose caller was proven, as soon as it is and whatever the answer will be: which service it was
+	// signed for, for which region, and the operation where it has one. It must not wait for anything.
+	Used func(c authz.Caller, service, action, region string, at time.Time)
 
 	// Plain answers requests outside every AWS API and without a signature: health, OIDC discovery. A path that ends with a
 	// slash stands for all below it. No bucket can have such a name's first segment, or would be masked: keep it that way.
@@ -43,6 +47,7 @@ type Front struct {
 	services   map[string]Service
 	plain      map[string]http.Handler
 	emit       func(*Record)
+	used       func(c authz.Caller, service, action, region string, at time.Time)
 	now        func() time.Time
 	log        *slog.Logger
 	strict     bool
@@ -51,7 +56,7 @@ type Front struct {
 // NewFront makes the handler.
 func NewFront(c FrontConfig) *Front {
 	f := &Front{
-		region: c.Region, authorizer: c.Authorizer, plain: c.Plain, emit: c.Emit, now: c.Now, log: c.Logger, strict: c.Strict,
+		region: c.Region, authorizer: c.Authorizer, plain: c.Plain, emit: c.Emit, used: c.Used, now: c.Now, log: c.Logger, strict: c.Strict,
 		services: make(map[string]Service, len(c.Services)),
 	}
 	for _, s := range c.Services {

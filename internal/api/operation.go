@@ -39,6 +39,9 @@ func (c *Call) Authorize(action string, r Resource, keys func(*policy.Context)) 
 	})
 }
 
+// Authorizer answers questions about others than the caller, for operations that simulate.
+func (c *Call) Authorizer() *authz.Authorizer { return c.authorizer }
+
 // Account is the caller's account: the one in which a request creates and finds things.
 func (c *Call) Account() string { return c.Caller.Principal.Account }
 

@@ -97,7 +97,7 @@ func (c *Config) objects(ctx context.Context) (*objectstore.Store, error) {
 
 // run wires the parts and keeps them running. It reads like the picture in docs/ARCHITECTURE.md.
 func (c *Config) run(ctx context.Context, l net.Listener, tlsConfig *tls.Config, bundle string, db *store.DB, objects *objectstore.Store) error {
-	directory, err := iam.New(iam.Config{DB: db, Now: c.Now})
+	directory, err := iam.New(iam.Config{DB: db, Quotas: c.Quotas, Now: c.Now})
 	if err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func (c *Config) run(ctx context.Context, l net.Listener, tlsConfig *tls.Config,
 	issuers := issuer.New(issuer.Config{Allow: c.Issuers.Allow, RootCAs: c.Issuers.RootCAs, Now: c.Now})
 
 	front := api.NewFront(api.FrontConfig{
-		Region: c.Region, Authorizer: authorizer, Emit: c.Emit, Now: c.Now, Logger: c.Logger, Strict: c.Strict,
+		Region: c.Region, Authorizer: authorizer, Emit: c.Emit, Used: authorizer.Used, Now: c.Now, Logger: c.Logger, Strict: c.Strict,
 		Services: []api.Service{
 			eksapi.New(eksapi.Config{Clusters: clusters, IAM: directory}),
 			eksauthapi.New(eksauthapi.Config{Clusters: clusters, Authorizer: authorizer, Ring: ring}),
@@ -147,8 +147,10 @@ func (c *Config) run(ctx context.Context, l net.Listener, tlsConfig *tls.Config,
 	g.Go(func() error { return db.Run(below) })
 	g.Go(func() error { return objects.Run(below) })
 	g.Go(func() error { return ring.Run(below) })
+	g.Go(func() error { return directory.RunUsage(below, c.Logger) })
 	g.Go(func() error {
 		defer stop()
+		defer directory.StopUsage(ctx, c.Logger)
 		return c.serve(ctx, l, tlsConfig, front)
 	})
 	g.Go(func() error {

@@ -64,7 +64,7 @@ func clock() time.Time { return time.Now() } //nolint:forbidigo // see above
 func (p *Plane) Serve(t testing.TB, region string, plain map[string]http.Handler, services ...api.Service) (url string) {
 	t.Helper()
 	server := httptest.NewServer(api.NewFront(api.FrontConfig{
-		Region: region, Authorizer: p.Authorizer, Services: services, Plain: plain, Now: clock, Strict: true,
+		Region: region, Authorizer: p.Authorizer, Services: services, Plain: plain, Now: clock, Strict: true, Used: p.Authorizer.Used,
 		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 		Emit: func(r *api.Record) {
 			p.mu.Lock()
