@@ -1,4 +1,5 @@
-// Package iamapi serves IAM: users, access keys, roles, policies and identity providers over the Query protocol.
+// Package iamapi serves IAM over the Query protocol: users, groups and what they sign in with, roles and instance profiles, policies,
+// identity providers, and what an account has of them.
 //
 // It owns what is IAM's own on the wire: which permission and which resource each call needs, the condition keys of the request,
 // paging, and the shape of the answers. The documents and the rules for them are in package iam. Inputs and outputs are the
@@ -41,12 +42,23 @@ func New(c Config) *api.Typed {
 		Faults: faults,
 	}
 	s.addUsers(t)
-	s.addAccessKeys(t)
+	s.addUserSettings(t)
 	s.addUserPolicies(t)
+	s.addAccessKeys(t)
+	s.addLoginProfiles(t)
+	s.addGroups(t)
+	s.addGroupPolicies(t)
 	s.addRoles(t)
 	s.addRolePolicies(t)
+	s.addServiceLinkedRoles(t)
+	s.addInstanceProfiles(t)
 	s.addPolicies(t)
 	s.addProviders(t)
+	s.addAccount(t)
+	s.addPasswordPolicy(t)
+	s.addAbsent(t)
+	s.addSimulation(t)
+	s.addLastAccessed(t)
 	return t
 }
 
@@ -74,9 +86,7 @@ func call[In, Out any](run func(context.Context, *api.Call, *In) (*Out, error), 
 			return r
 		},
 		Keys: func(c *api.Call, in *In, keys *policy.Context) {
-			for key, value := range on(c, in).Tags {
-				keys.Set("iam:ResourceTag/"+key, value)
-			}
+			resourceTags(on(c, in).Tags)(keys)
 		},
 	}
 }
@@ -117,6 +127,9 @@ func check(in any, required []string) error {
 		case len(value) > longest:
 			return fault.New(fault.Invalid, "parameter", "1 validation error detected: Value at '%s' failed to satisfy constraint: "+
 				"Member must have length less than or equal to %d", memberName(field.Name), longest)
+		case field.Name == "PathPrefix" && given && !strings.HasPrefix(value, "/"):
+			return fault.New(fault.Invalid, "parameter", "1 validation error detected: Value '%s' at 'pathPrefix' failed to satisfy constraint: "+
+				`Member must satisfy regular expression pattern: \u002F[\u0021-\u007F]*`, value)
 		}
 	}
 	return nil

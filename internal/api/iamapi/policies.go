@@ -3,6 +3,8 @@ package iamapi
 import (
 	"context"
 	"fmt"
+	"iter"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -16,17 +18,27 @@ import (
 )
 
 func (s *service) addPolicies(t *api.Typed) {
+	list := call(s.listPolicies, account)
+	list.Differs = []string{"AWS's own policies are the ones that tools ask for, each with one version and a document that podid's services understand."}
 	t.Operations = append(t.Operations,
 		api.Op(with(call(s.createPolicy, s.newPolicy, "PolicyName", "PolicyDocument"),
 			func(_ *api.Call, in *sdk.CreatePolicyInput, keys *policy.Context) { requestKeys(keys, nil, in.Tags) })),
 		api.Op(call(s.getPolicy, s.policy, "PolicyArn")),
-		api.Op(call(s.listPolicies, account)),
-		api.Op(call(s.deletePolicy, s.policy, "PolicyArn")),
-		api.Op(call(s.createPolicyVersion, s.policy, "PolicyArn", "PolicyDocument")),
+		api.Op(list),
+		api.Op(call(s.deletePolicy, s.changed, "PolicyArn")),
+		api.Op(call(s.createPolicyVersion, s.changed, "PolicyArn", "PolicyDocument")),
 		api.Op(call(s.getPolicyVersion, s.policy, "PolicyArn", "VersionId")),
 		api.Op(call(s.listPolicyVersions, s.policy, "PolicyArn")),
-		api.Op(call(s.deletePolicyVersion, s.policy, "PolicyArn", "VersionId")),
-		api.Op(call(s.setDefaultPolicyVersion, s.policy, "PolicyArn", "VersionId")),
+		api.Op(call(s.deletePolicyVersion, s.changed, "PolicyArn", "VersionId")),
+		api.Op(call(s.setDefaultPolicyVersion, s.changed, "PolicyArn", "VersionId")),
+		api.Op(tagging[sdk.TagPolicyInput, sdk.TagPolicyOutput](func(ctx context.Context, _ *api.Call, in *sdk.TagPolicyInput) change {
+			return s.policyTags(ctx, in.PolicyArn)
+		}, s.changed, "PolicyArn")),
+		api.Op(untagging[sdk.UntagPolicyInput, sdk.UntagPolicyOutput](func(ctx context.Context, _ *api.Call, in *sdk.UntagPolicyInput) change {
+			return s.policyTags(ctx, in.PolicyArn)
+		}, s.changed, "PolicyArn")),
+		api.Op(call(s.listPolicyTags, s.policy, "PolicyArn")),
+		api.Op(call(s.listEntitiesForPolicy, s.policy, "PolicyArn")),
 	)
 }
 
@@ -43,6 +55,21 @@ func (s *service) policy(_ *api.Call, in any) api.Resource {
 		r.Tags = p.Tags
 	}
 	return r
+}
+
+// changed is a policy that the call would change. AWS's are not the caller's, whoever it is: nobody here may.
+func (s *service) changed(c *api.Call, in any) api.Resource {
+	r := s.policy(c, in)
+	if p, ok := s.iam.FindPolicy(r.ARN); ok && p.IsAWS() {
+		r.Account = p.Account
+	}
+	return r
+}
+
+func (s *service) policyTags(ctx context.Context, policyARN *string) change {
+	return func(f func(map[string]string) map[string]string) error {
+		return s.iam.UpdatePolicyTags(ctx, aws.ToString(policyARN), f)
+	}
 }
 
 // named is a resource by the ARN that a request gives. An ARN without an account is taken for the caller's own.
@@ -73,46 +100,90 @@ func (s *service) createPolicy(ctx context.Context, c *api.Call, in *sdk.CreateP
 	if err != nil {
 		return nil, err
 	}
-	return &sdk.CreatePolicyOutput{Policy: wirePolicy(p)}, nil
+	return &sdk.CreatePolicyOutput{Policy: wirePolicy(p, nil)}, nil
 }
 
-func wirePolicy(p *iam.ManagedPolicy) *types.Policy {
-	w := listedPolicy(p)
+// uses are the account's uses of AWS's policies, if it is one of those that they are asked for.
+func (s *service) uses(c *api.Call, p *iam.ManagedPolicy) map[string]iam.PolicyUse {
+	if !p.IsAWS() {
+		return nil
+	}
+	return s.iam.PolicyUses(c.Account())
+}
+
+func wirePolicy(p *iam.ManagedPolicy, uses map[string]iam.PolicyUse) *types.Policy {
+	w := listedPolicy(p, uses)
 	w.Description, w.Tags = optional(p.Description), wireTags(p.Tags)
 	return &w
 }
 
+// useOf is how often the account holds a policy: its own count themselves, AWS's are counted in uses.
+func useOf(p *iam.ManagedPolicy, uses map[string]iam.PolicyUse) iam.PolicyUse {
+	if p.IsAWS() {
+		return uses[p.ARN()]
+	}
+	return iam.PolicyUse{Attachments: p.Attachments, Boundaries: p.Boundaries}
+}
+
 // listedPolicy has what ListPolicies shows: no tags and no description.
-func listedPolicy(p *iam.ManagedPolicy) types.Policy {
+func listedPolicy(p *iam.ManagedPolicy, uses map[string]iam.PolicyUse) types.Policy {
+	use := useOf(p, uses)
 	return types.Policy{
 		Arn: aws.String(p.ARN()), PolicyName: aws.String(p.Name), PolicyId: aws.String(p.ID), Path: aws.String(p.Path),
 		DefaultVersionId: aws.String(p.Default), IsAttachable: true,
-		AttachmentCount:               aws.Int32(int32(p.Attachments)), //nolint:gosec // at most the users and roles of an account
-		PermissionsBoundaryUsageCount: aws.Int32(int32(p.Boundaries)),  //nolint:gosec // the same
-		CreateDate:                    aws.Time(p.CreatedAt), UpdateDate: aws.Time(p.UpdatedAt),
+		AttachmentCount: number(use.Attachments), PermissionsBoundaryUsageCount: number(use.Boundaries),
+		CreateDate: aws.Time(p.CreatedAt), UpdateDate: aws.Time(p.UpdatedAt),
 	}
 }
 
-func (s *service) getPolicy(_ context.Context, _ *api.Call, in *sdk.GetPolicyInput) (*sdk.GetPolicyOutput, error) {
+func (s *service) getPolicy(_ context.Context, c *api.Call, in *sdk.GetPolicyInput) (*sdk.GetPolicyOutput, error) {
 	p, err := s.iam.GetPolicy(aws.ToString(in.PolicyArn))
 	if err != nil {
 		return nil, err
 	}
-	return &sdk.GetPolicyOutput{Policy: wirePolicy(p)}, nil
+	return &sdk.GetPolicyOutput{Policy: wirePolicy(p, s.uses(c, p))}, nil
+}
+
+// scope yields the policies that a list was asked for, the account's own and AWS's in one order.
+func (s *service) scope(c *api.Call, scope types.PolicyScopeType) iter.Seq[*iam.ManagedPolicy] {
+	switch scope {
+	case types.PolicyScopeTypeLocal:
+		return s.iam.AllPolicies(c.Account())
+	case types.PolicyScopeTypeAws:
+		return s.iam.AWSPolicies()
+	}
+	all := slices.AppendSeq(slices.Collect(s.iam.AllPolicies(c.Account())), s.iam.AWSPolicies())
+	return sortedBy(all, scopedKey)
+}
+
+// scopedKey tells an account's policy from the one of AWS with the same name.
+func scopedKey(p *iam.ManagedPolicy) string { return strings.ToLower(p.Name) + " " + p.Account }
+
+func (s *service) listPolicyTags(_ context.Context, _ *api.Call, in *sdk.ListPolicyTagsInput) (*sdk.ListPolicyTagsOutput, error) {
+	tagged, err := s.iam.GetPolicy(aws.ToString(in.PolicyArn))
+	if err != nil {
+		return nil, err
+	}
+	p, err := tagPage(tagged.Tags, in.Marker, in.MaxItems)
+	if err != nil {
+		return nil, err
+	}
+	return &sdk.ListPolicyTagsOutput{Tags: p.items, IsTruncated: p.truncated, Marker: p.marker}, nil
 }
 
 func (s *service) listPolicies(_ context.Context, c *api.Call, in *sdk.ListPoliciesInput) (*sdk.ListPoliciesOutput, error) {
-	all := where(s.iam.AllPolicies(c.Account()), func(p *iam.ManagedPolicy) bool {
+	uses := s.iam.PolicyUses(c.Account())
+	all := where(s.scope(c, in.Scope), func(p *iam.ManagedPolicy) bool {
+		use := useOf(p, uses)
 		switch {
-		case in.Scope == types.PolicyScopeTypeAws, // none of the account's own are AWS's
-			in.OnlyAttached && p.Attachments == 0,
-			in.PolicyUsageFilter == types.PolicyUsageTypePermissionsPolicy && p.Attachments == 0,
-			in.PolicyUsageFilter == types.PolicyUsageTypePermissionsBoundary && p.Boundaries == 0:
+		case in.OnlyAttached && use.Attachments == 0,
+			in.PolicyUsageFilter == types.PolicyUsageTypePermissionsPolicy && use.Attachments == 0,
+			in.PolicyUsageFilter == types.PolicyUsageTypePermissionsBoundary && use.Boundaries == 0:
 			return false
 		}
 		return pathPrefix(p.Path, in.PathPrefix)
 	})
-	p, err := paged(all, func(p *iam.ManagedPolicy) string { return strings.ToLower(p.Name) }, listedPolicy, in.Marker, in.MaxItems)
+	p, err := paged(all, scopedKey, func(p *iam.ManagedPolicy) types.Policy { return listedPolicy(p, uses) }, in.Marker, in.MaxItems)
 	if err != nil {
 		return nil, err
 	}

@@ -17,17 +17,31 @@ import (
 
 // spec: pod-identity.md 6.2
 func (s *service) addProviders(t *api.Typed) {
+	create := with(call(s.createProvider, s.newProvider, "Url"),
+		func(_ *api.Call, in *sdk.CreateOpenIDConnectProviderInput, keys *policy.Context) {
+			requestKeys(keys, nil, in.Tags)
+		})
+	create.Keeps = api.Members{"ThumbprintList": "trust comes from the issuer's own keys over verified TLS"}
+	create.Differs = []string{"Without a list of thumbprints there are none: nothing is fetched from the issuer when a provider is made."}
+	update := call(s.updateThumbprint, s.provider, "OpenIDConnectProviderArn")
+	update.Keeps = create.Keeps
 	t.Operations = append(t.Operations,
-		api.Op(with(call(s.createProvider, s.newProvider, "Url"),
-			func(_ *api.Call, in *sdk.CreateOpenIDConnectProviderInput, keys *policy.Context) {
-				requestKeys(keys, nil, in.Tags)
-			})),
+		api.Op(create),
 		api.Op(call(s.getProvider, s.provider, "OpenIDConnectProviderArn")),
 		api.Op(call(s.listProviders, account)),
 		api.Op(call(s.deleteProvider, s.provider, "OpenIDConnectProviderArn")),
 		api.Op(call(s.addClientID, s.provider, "OpenIDConnectProviderArn", "ClientID")),
 		api.Op(call(s.removeClientID, s.provider, "OpenIDConnectProviderArn", "ClientID")),
-		api.Op(call(s.updateThumbprint, s.provider, "OpenIDConnectProviderArn")),
+		api.Op(update),
+		api.Op(tagging[sdk.TagOpenIDConnectProviderInput, sdk.TagOpenIDConnectProviderOutput](
+			func(ctx context.Context, _ *api.Call, in *sdk.TagOpenIDConnectProviderInput) change {
+				return s.providerTags(ctx, in.OpenIDConnectProviderArn)
+			}, s.provider, "OpenIDConnectProviderArn")),
+		api.Op(untagging[sdk.UntagOpenIDConnectProviderInput, sdk.UntagOpenIDConnectProviderOutput](
+			func(ctx context.Context, _ *api.Call, in *sdk.UntagOpenIDConnectProviderInput) change {
+				return s.providerTags(ctx, in.OpenIDConnectProviderArn)
+			}, s.provider, "OpenIDConnectProviderArn")),
+		api.Op(call(s.listProviderTags, s.provider, "OpenIDConnectProviderArn")),
 	)
 }
 
@@ -48,6 +62,30 @@ func (s *service) provider(_ *api.Call, in any) api.Resource {
 		r.Tags = p.Tags
 	}
 	return r
+}
+
+func (s *service) providerTags(ctx context.Context, providerARN *string) change {
+	return func(f func(map[string]string) map[string]string) error {
+		_, err := s.iam.UpdateProvider(ctx, aws.ToString(providerARN), func(p *iam.Provider) error {
+			p.Tags = f(p.Tags)
+			return nil
+		})
+		return err
+	}
+}
+
+func (s *service) listProviderTags(
+	_ context.Context, _ *api.Call, in *sdk.ListOpenIDConnectProviderTagsInput,
+) (*sdk.ListOpenIDConnectProviderTagsOutput, error) {
+	provider, err := s.iam.GetProvider(aws.ToString(in.OpenIDConnectProviderArn))
+	if err != nil {
+		return nil, err
+	}
+	p, err := tagPage(provider.Tags, in.Marker, in.MaxItems)
+	if err != nil {
+		return nil, err
+	}
+	return &sdk.ListOpenIDConnectProviderTagsOutput{Tags: p.items, IsTruncated: p.truncated, Marker: p.marker}, nil
 }
 
 func (s *service) createProvider(

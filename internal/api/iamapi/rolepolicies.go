@@ -2,13 +2,11 @@ package iamapi
 
 import (
 	"context"
-	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/iam"
 
 	"github.com/podid/podid/internal/api"
-	"github.com/podid/podid/internal/fault"
 	"github.com/podid/podid/internal/policy"
 )
 
@@ -45,11 +43,11 @@ func (s *service) getRolePolicy(_ context.Context, c *api.Call, in *sdk.GetRoleP
 	if err != nil {
 		return nil, err
 	}
-	source, ok := r.Inline[aws.ToString(in.PolicyName)]
-	if !ok {
-		return nil, fault.New(fault.NotFound, "policy", "The role policy with name %s cannot be found.", aws.ToString(in.PolicyName))
+	text, err := inline("role", r.Inline, in.PolicyName)
+	if err != nil {
+		return nil, err
 	}
-	return &sdk.GetRolePolicyOutput{RoleName: aws.String(r.Name), PolicyName: in.PolicyName, PolicyDocument: document(source.String())}, nil
+	return &sdk.GetRolePolicyOutput{RoleName: aws.String(r.Name), PolicyName: in.PolicyName, PolicyDocument: text}, nil
 }
 
 func (s *service) listRolePolicies(_ context.Context, c *api.Call, in *sdk.ListRolePoliciesInput) (*sdk.ListRolePoliciesOutput, error) {
@@ -57,7 +55,7 @@ func (s *service) listRolePolicies(_ context.Context, c *api.Call, in *sdk.ListR
 	if err != nil {
 		return nil, err
 	}
-	p, err := paged(slices.Values(sortedKeys(r.Inline)), self, self, in.Marker, in.MaxItems)
+	p, err := inlineNames(r.Inline, in.Marker, in.MaxItems)
 	if err != nil {
 		return nil, err
 	}

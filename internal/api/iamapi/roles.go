@@ -2,7 +2,6 @@ package iamapi
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
 
@@ -32,14 +31,13 @@ func (s *service) addRoles(t *api.Typed) {
 				requestKeys(keys, in.PermissionsBoundary, nil)
 			})),
 		api.Op(with(call(s.deleteRolePermissionsBoundary, s.role, "RoleName"), roleKeys[sdk.DeleteRolePermissionsBoundaryInput](s))),
-		api.Op(with(call(s.tagRole, s.role, "RoleName"), func(_ *api.Call, in *sdk.TagRoleInput, keys *policy.Context) {
-			requestKeys(keys, nil, in.Tags)
-		})),
-		api.Op(with(call(s.untagRole, s.role, "RoleName"), func(_ *api.Call, in *sdk.UntagRoleInput, keys *policy.Context) {
-			keys.Set("aws:TagKeys", in.TagKeys...)
-		})),
+		api.Op(tagging[sdk.TagRoleInput, sdk.TagRoleOutput](func(ctx context.Context, c *api.Call, in *sdk.TagRoleInput) change {
+			return s.roleTags(ctx, c, in.RoleName)
+		}, s.role, "RoleName")),
+		api.Op(untagging[sdk.UntagRoleInput, sdk.UntagRoleOutput](func(ctx context.Context, c *api.Call, in *sdk.UntagRoleInput) change {
+			return s.roleTags(ctx, c, in.RoleName)
+		}, s.role, "RoleName")),
 		api.Op(call(s.listRoleTags, s.role, "RoleName")),
-		api.Op(call(s.listInstanceProfilesForRole, s.role, "RoleName")),
 	)
 }
 
@@ -79,10 +77,31 @@ func (s *service) createRole(ctx context.Context, c *api.Call, in *sdk.CreateRol
 
 func seconds(n *int32) time.Duration { return time.Duration(aws.ToInt32(n)) * time.Second }
 
+func roleKey(r *iam.Role) string { return strings.ToLower(r.Name) }
+
+func (s *service) roleTags(ctx context.Context, c *api.Call, name *string) change {
+	return func(f func(map[string]string) map[string]string) error {
+		_, err := s.iam.UpdateRole(ctx, c.Account(), aws.ToString(name), func(r *iam.Role) error {
+			r.Tags = f(r.Tags)
+			return nil
+		})
+		return err
+	}
+}
+
 func (s *service) wireRole(r *iam.Role) *types.Role {
 	w := s.listedRole(r)
-	w.PermissionsBoundary, w.Tags = boundary(r.Boundary), wireTags(r.Tags)
+	w.PermissionsBoundary, w.Tags, w.RoleLastUsed = boundary(r.Boundary), wireTags(r.Tags), s.roleLastUsed(r)
 	return &w
+}
+
+// roleLastUsed is empty for a role that never was.
+func (s *service) roleLastUsed(r *iam.Role) *types.RoleLastUsed {
+	at, region, ok := s.iam.RoleLastUsed(r.Account, r.ID)
+	if !ok {
+		return &types.RoleLastUsed{}
+	}
+	return &types.RoleLastUsed{LastUsedDate: aws.Time(at), Region: optional(region)}
 }
 
 // listedRole has what ListRoles shows: no tags and no boundary.
@@ -105,7 +124,7 @@ func (s *service) getRole(_ context.Context, c *api.Call, in *sdk.GetRoleInput) 
 
 func (s *service) listRoles(_ context.Context, c *api.Call, in *sdk.ListRolesInput) (*sdk.ListRolesOutput, error) {
 	all := where(s.iam.AllRoles(c.Account()), func(r *iam.Role) bool { return pathPrefix(r.Path, in.PathPrefix) })
-	p, err := paged(all, func(r *iam.Role) string { return strings.ToLower(r.Name) }, s.listedRole, in.Marker, in.MaxItems)
+	p, err := paged(all, roleKey, s.listedRole, in.Marker, in.MaxItems)
 	if err != nil {
 		return nil, err
 	}
@@ -160,45 +179,14 @@ func (s *service) deleteRolePermissionsBoundary(
 	return &sdk.DeleteRolePermissionsBoundaryOutput{}, err
 }
 
-func (s *service) tagRole(ctx context.Context, c *api.Call, in *sdk.TagRoleInput) (*sdk.TagRoleOutput, error) {
-	tags, err := tagsOf(in.Tags)
-	if err != nil {
-		return nil, err
-	}
-	_, err = s.iam.UpdateRole(ctx, c.Account(), aws.ToString(in.RoleName), func(r *iam.Role) error {
-		r.Tags = iam.WithTags(r.Tags, tags)
-		return nil
-	})
-	return &sdk.TagRoleOutput{}, err
-}
-
-func (s *service) untagRole(ctx context.Context, c *api.Call, in *sdk.UntagRoleInput) (*sdk.UntagRoleOutput, error) {
-	_, err := s.iam.UpdateRole(ctx, c.Account(), aws.ToString(in.RoleName), func(r *iam.Role) error {
-		r.Tags = iam.WithoutTags(r.Tags, in.TagKeys)
-		return nil
-	})
-	return &sdk.UntagRoleOutput{}, err
-}
-
 func (s *service) listRoleTags(_ context.Context, c *api.Call, in *sdk.ListRoleTagsInput) (*sdk.ListRoleTagsOutput, error) {
 	r, err := s.iam.GetRole(c.Account(), aws.ToString(in.RoleName))
 	if err != nil {
 		return nil, err
 	}
-	p, err := paged(slices.Values(wireTags(r.Tags)), func(t types.Tag) string { return aws.ToString(t.Key) },
-		func(t types.Tag) types.Tag { return t }, in.Marker, in.MaxItems)
+	p, err := tagPage(r.Tags, in.Marker, in.MaxItems)
 	if err != nil {
 		return nil, err
 	}
 	return &sdk.ListRoleTagsOutput{Tags: p.items, IsTruncated: p.truncated, Marker: p.marker}, nil
-}
-
-// listInstanceProfilesForRole answers with none: there are no instances here. Tools ask before they delete a role.
-func (s *service) listInstanceProfilesForRole(
-	_ context.Context, c *api.Call, in *sdk.ListInstanceProfilesForRoleInput,
-) (*sdk.ListInstanceProfilesForRoleOutput, error) {
-	if _, err := s.iam.GetRole(c.Account(), aws.ToString(in.RoleName)); err != nil {
-		return nil, err
-	}
-	return &sdk.ListInstanceProfilesForRoleOutput{InstanceProfiles: []types.InstanceProfile{}}, nil
 }

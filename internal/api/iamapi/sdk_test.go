@@ -50,7 +50,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-func noKeys(context.Context, string, string) (*oidc.KeySet, error) {
+func noKeys(context.Context, *iam.Provider, *oidc.KeySet) (*oidc.KeySet, error) {
 	return nil, fault.New(fault.NotFound, "provider", "no keys")
 }
 
@@ -435,7 +435,9 @@ func TestForms(t *testing.T) {
 	refused(t, err, "ValidationError", http.StatusBadRequest, "")
 	_, err = w.admin.UpdateAccessKey(ctx, &sdk.UpdateAccessKeyInput{AccessKeyId: aws.String("AKIAAAAAAAAAAAAAAAAA"), Status: "Sometimes"})
 	refused(t, err, "ValidationError", http.StatusBadRequest, "")
-	_, err = w.admin.GetGroup(ctx, &sdk.GetGroupInput{GroupName: aws.String("g")})
+	_, err = w.admin.GetSSHPublicKey(ctx, &sdk.GetSSHPublicKeyInput{
+		UserName: aws.String("u"), SSHPublicKeyId: aws.String("APKAAAAAAAAAAAAAAAAA"), Encoding: types.EncodingTypeSsh,
+	})
 	refused(t, err, "InvalidAction", http.StatusBadRequest, "")
 	_, err = w.client("AKIAAAAAAAAAAAAAAAAA", "x").ListRoles(ctx, &sdk.ListRolesInput{})
 	refused(t, err, "InvalidClientTokenId", http.StatusForbidden, "")

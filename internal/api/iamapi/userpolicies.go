@@ -2,14 +2,11 @@ package iamapi
 
 import (
 	"context"
-	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/iam"
-	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"github.com/podid/podid/internal/api"
-	"github.com/podid/podid/internal/fault"
 	"github.com/podid/podid/internal/policy"
 )
 
@@ -53,11 +50,11 @@ func (s *service) getUserPolicy(_ context.Context, c *api.Call, in *sdk.GetUserP
 	if err != nil {
 		return nil, err
 	}
-	source, ok := u.Inline[aws.ToString(in.PolicyName)]
-	if !ok {
-		return nil, fault.New(fault.NotFound, "policy", "The user policy with name %s cannot be found.", aws.ToString(in.PolicyName))
+	text, err := inline("user", u.Inline, in.PolicyName)
+	if err != nil {
+		return nil, err
 	}
-	return &sdk.GetUserPolicyOutput{UserName: aws.String(u.Name), PolicyName: in.PolicyName, PolicyDocument: document(source.String())}, nil
+	return &sdk.GetUserPolicyOutput{UserName: aws.String(u.Name), PolicyName: in.PolicyName, PolicyDocument: text}, nil
 }
 
 func (s *service) listUserPolicies(_ context.Context, c *api.Call, in *sdk.ListUserPoliciesInput) (*sdk.ListUserPoliciesOutput, error) {
@@ -65,7 +62,7 @@ func (s *service) listUserPolicies(_ context.Context, c *api.Call, in *sdk.ListU
 	if err != nil {
 		return nil, err
 	}
-	p, err := paged(slices.Values(sortedKeys(u.Inline)), self, self, in.Marker, in.MaxItems)
+	p, err := inlineNames(u.Inline, in.Marker, in.MaxItems)
 	if err != nil {
 		return nil, err
 	}
@@ -96,16 +93,4 @@ func (s *service) listAttachedUserPolicies(
 		return nil, err
 	}
 	return &sdk.ListAttachedUserPoliciesOutput{AttachedPolicies: p.items, IsTruncated: p.truncated, Marker: p.marker}, nil
-}
-
-// attached is a page of the managed policies that a user or role has.
-func attached(policyARNs []string, prefix, marker *string, limit *int32) (page[types.AttachedPolicy], error) {
-	all := where(sortedBy(policyARNs, self), func(policyARN string) bool {
-		path, _ := splitPolicy(policyARN)
-		return pathPrefix(path, prefix)
-	})
-	return paged(all, self, func(policyARN string) types.AttachedPolicy {
-		_, name := splitPolicy(policyARN)
-		return types.AttachedPolicy{PolicyArn: aws.String(policyARN), PolicyName: aws.String(name)}
-	}, marker, limit)
 }

@@ -98,6 +98,8 @@ func (s *service) createUser(ctx context.Context, c *api.Call, in *sdk.CreateUse
 	return &sdk.CreateUserOutput{User: wireUser(u)}, nil
 }
 
+func userKey(u *iam.User) string { return strings.ToLower(u.Name) }
+
 func wireUser(u *iam.User) *types.User {
 	w := listedUser(u)
 	w.PermissionsBoundary, w.Tags = boundary(u.Boundary), wireTags(u.Tags)
@@ -135,7 +137,7 @@ func (s *service) getUser(_ context.Context, c *api.Call, in *sdk.GetUserInput) 
 
 func (s *service) listUsers(_ context.Context, c *api.Call, in *sdk.ListUsersInput) (*sdk.ListUsersOutput, error) {
 	all := where(s.iam.AllUsers(c.Account()), func(u *iam.User) bool { return pathPrefix(u.Path, in.PathPrefix) })
-	p, err := paged(all, func(u *iam.User) string { return strings.ToLower(u.Name) }, listedUser, in.Marker, in.MaxItems)
+	p, err := paged(all, userKey, listedUser, in.Marker, in.MaxItems)
 	if err != nil {
 		return nil, err
 	}
