@@ -202,7 +202,7 @@ func (r *Registry) replaceAssociations(tx *store.Tx, a *Addon, owned []ServiceAc
 func (a *Addon) Update(id string) (*AddonUpdate, error) {
 	i := slices.IndexFunc(a.Updates, func(u AddonUpdate) bool { return u.ID == id })
 	if i < 0 {
-		return nil, fault.New(fault.NotFound, "update", "No update found for ID: %s", quotedName(id)).With("clusterName", quotedName(a.Cluster))
+		return nil, noUpdate(a.Cluster, id)
 	}
 	return &a.Updates[i], nil
 }

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"iter"
@@ -9,7 +10,6 @@ import (
 	"github.com/podid/podid/internal/arn"
 	"github.com/podid/podid/internal/fault"
 	"github.com/podid/podid/internal/oidc"
-	"github.com/podid/podid/internal/quota"
 	"github.com/podid/podid/internal/store"
 )
 
@@ -28,6 +28,7 @@ const (
 	Updating Status = "UPDATING"
 	Degraded Status = "DEGRADED"
 	Deleting Status = "DELETING"
+	Pending  Status = "PENDING"
 )
 
 // Cluster is a Kubernetes cluster, or the wish for one.
@@ -42,6 +43,12 @@ type Cluster struct {
 	Protected bool              `json:"protected,omitempty"` // refuse deletion
 	Deleting  bool              `json:"deleting,omitempty"`  // what belongs to it is being removed
 	CreatedAt time.Time         `json:"createdAt"`
+
+	AuthenticationMode string        `json:"authenticationMode,omitempty"` // whether it has access entries; empty: CONFIG_MAP
+	CreatorAdmin       *bool         `json:"creatorAdmin,omitempty"`       // whether its creator got an access entry, where that was asked
+	Registration       *Registration `json:"registration,omitempty"`       // nil: it was not registered but created
+
+	Creator string `json:"-"` // to [Registry.Create]: who gets an access entry; empty: nobody
 
 	// What the cluster itself reported, empty before it was connected.
 	Issuer               string `json:"issuer,omitempty"`
@@ -71,13 +78,18 @@ func (c *Cluster) ARN() string { return arn.Cluster(c.Region, c.Account, c.Name)
 // Keys is the key set that the cluster's tokens are signed with; nil: none was published yet.
 func (c *Cluster) Keys() *oidc.KeySet { return c.keys }
 
-// Status is CREATING until the cluster was connected.
+// Mode is the authentication mode; unless another one was asked for it is CONFIG_MAP, as EKS's API has it.
+func (c *Cluster) Mode() string { return cmp.Or(c.AuthenticationMode, ModeConfig) }
+
+// Status is CREATING, or of a registered cluster PENDING, until the cluster was connected.
 func (c *Cluster) Status() Status {
 	switch {
 	case c.Deleting:
 		return Deleting
 	case c.connected():
 		return Active
+	case c.Registration != nil:
+		return Pending
 	}
 	return Creating
 }
@@ -158,16 +170,23 @@ func readCluster(tx *store.Tx, account, name string) (*Cluster, error) {
 }
 
 // Create makes a cluster, or rather the wish for one: it is CREATING until somebody connects it. Account, Name, RoleARN, Settings,
-// Tags and Protected are taken from c. Token is the client request token, or empty.
+// Tags, Protected, AuthenticationMode, CreatorAdmin and Creator are taken from c. Token is the client request token, or empty.
 func (r *Registry) Create(ctx context.Context, c Cluster, token string) (*Cluster, error) {
+	c.Registration = nil
+	params := []any{c.Name, c.RoleARN, c.Settings, c.Tags, c.Protected, c.AuthenticationMode, c.CreatorAdmin}
+	return r.make(ctx, "CreateCluster", c, params, token)
+}
+
+// make makes a cluster that was created or registered. Params is what was asked, to recognise the same request.
+func (r *Registry) make(ctx context.Context, operation string, c Cluster, params any, token string) (*Cluster, error) {
 	if err := CheckName(c.Name); err != nil {
 		return nil, err
 	}
 	if err := checkTags(c.Tags); err != nil {
 		return nil, err
 	}
-	if len(c.Settings) > maxSettings {
-		return nil, fault.New(fault.Invalid, subjectCluster, "The settings of the cluster have more than %d bytes", maxSettings)
+	if err := checkSettings(c.Settings); err != nil {
+		return nil, err
 	}
 	id, err := r.newHex()
 	if err != nil {
@@ -175,13 +194,17 @@ func (r *Registry) Create(ctx context.Context, c Cluster, token string) (*Cluste
 	}
 	made := &Cluster{
 		Account: c.Account, Region: r.region, Name: c.Name, ID: id, RoleARN: c.RoleARN, Settings: c.Settings, Tags: c.Tags,
-		Protected: c.Protected, CreatedAt: r.clock(),
+		Protected: c.Protected, CreatedAt: r.clock(), AuthenticationMode: c.AuthenticationMode, CreatorAdmin: c.CreatorAdmin,
+		Registration: c.Registration,
 	}
-	params := []any{c.Name, c.RoleARN, c.Settings, c.Tags, c.Protected}
+	entry, err := r.creatorEntry(&c)
+	if err != nil {
+		return nil, err
+	}
 	var out *Cluster
 	err = r.db.Update(ctx, func(tx *store.Tx) error {
 		out = made
-		before, err := once(tx, onceKey{c.Account, "", "CreateCluster", token}, params, id)
+		before, err := once(tx, onceKey{c.Account, "", operation, token}, params, id)
 		if err != nil {
 			return err
 		}
@@ -190,22 +213,32 @@ func (r *Registry) Create(ctx context.Context, c Cluster, token string) (*Cluste
 			return err
 		}
 		_, exists, err := clusters.Read(tx, made.key())
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case exists:
+		}
+		if exists {
 			return fault.New(fault.Exists, subjectCluster, "Cluster already exists with name: %s", c.Name).With("clusterName", c.Name)
-		case full(clusters, r.db.Snapshot(), store.Key{c.Account}, r.quotas.Of(quota.ClustersPerAccount)):
-			return fault.New(fault.Limit, subjectCluster, "The account has reached its limit of %d clusters", r.quotas.Of(quota.ClustersPerAccount)).
-				With("clusterName", c.Name)
+		}
+		if err := r.fullOf(made); err != nil {
+			return err
 		}
 		clusters.Put(tx, made.key(), made)
+		if entry != nil {
+			accessEntries.Put(tx, entry.key(), entry)
+		}
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	return out, nil
+}
+
+func checkSettings(settings json.RawMessage) error {
+	if len(settings) > maxSettings {
+		return fault.New(fault.Invalid, subjectCluster, "The settings of the cluster have more than %d bytes", maxSettings)
+	}
+	return nil
 }
 
 // values iterates over the records of a table under a prefix.

@@ -8,10 +8,10 @@ import (
 	"github.com/podid/podid/internal/store"
 )
 
-// deleteBatch is how many associations are removed in one transaction, each of them two records.
+// deleteBatch is how many things are removed in one transaction; an association is two records.
 const deleteBatch = 50
 
-// Delete removes a cluster with its add-ons and associations and returns what it was, DELETING. It refuses while there are node
+// Delete removes a cluster with its add-ons, access entries and associations and returns what it was, DELETING. It refuses while there are node
 // groups, and while the cluster is protected.
 //
 // The first transaction marks the cluster: from then on nothing can be made in it, no token of it is accepted, and nothing brings it
@@ -60,19 +60,14 @@ func (r *Registry) Reconcile(ctx context.Context) error {
 // same transaction.
 func (r *Registry) finish(ctx context.Context, c *Cluster) error {
 	for {
-		batch := make([]*Association, 0, deleteBatch)
-		for a := range values(associations, r.db.Snapshot(), c.key()) {
-			if batch = append(batch, a); len(batch) == deleteBatch {
-				break
-			}
-		}
+		batch := r.belongings(c)
 		err := r.db.Update(ctx, func(tx *store.Tx) error {
 			now, ok, err := clusters.Read(tx, c.key())
 			if err != nil || !ok || now.ID != c.ID {
 				return err // somebody else has finished it
 			}
-			for _, a := range batch {
-				a.remove(tx)
+			for _, remove := range batch {
+				remove(tx)
 			}
 			if len(batch) > 0 {
 				return nil
@@ -89,4 +84,26 @@ func (r *Registry) finish(ctx context.Context, c *Cluster) error {
 			return err
 		}
 	}
+}
+
+// belongings are the next of the things of a cluster of which there may be many, each with how to remove it.
+func (r *Registry) belongings(c *Cluster) []func(*store.Tx) {
+	s := r.db.Snapshot()
+	batch := make([]func(*store.Tx), 0, deleteBatch)
+	for a := range values(associations, s, c.key()) {
+		if batch = append(batch, a.remove); len(batch) == deleteBatch {
+			return batch
+		}
+	}
+	for e := range values(accessEntries, s, c.key()) {
+		if batch = append(batch, func(tx *store.Tx) { accessEntries.Delete(tx, e.key()) }); len(batch) == deleteBatch {
+			return batch
+		}
+	}
+	for u := range values(updates, s, c.key()) {
+		if batch = append(batch, func(tx *store.Tx) { updates.Delete(tx, append(c.key(), u.ID)) }); len(batch) == deleteBatch {
+			return batch
+		}
+	}
+	return batch
 }

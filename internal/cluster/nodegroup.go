@@ -197,12 +197,7 @@ func (r *Registry) DeleteNodegroup(ctx context.Context, account, cluster, name s
 			return err
 		}
 		if !ok { // a cluster that is being deleted has none left
-			if n, err := r.Nodegroup(account, cluster, name); err == nil && n.Observed {
-				return fault.New(fault.Invalid, subjectNodegroup,
-					"Nobody created the node group %s: it is there because the cluster has nodes of it, and goes when they do", quotedName(name)).
-					With("clusterName", cluster).With("nodegroupName", quotedName(name))
-			}
-			return noNodegroup(cluster, name)
+			return r.notCreated(account, cluster, name)
 		}
 		out = n
 		if !c.connected() {
@@ -216,4 +211,14 @@ func (r *Registry) DeleteNodegroup(ctx context.Context, account, cluster, name s
 		return nil
 	})
 	return out, err
+}
+
+// notCreated says why a node group that nobody created cannot be changed: it is only observed, or there is none.
+func (r *Registry) notCreated(account, cluster, name string) error {
+	if n, err := r.Nodegroup(account, cluster, name); err != nil || !n.Observed {
+		return noNodegroup(cluster, name)
+	}
+	return fault.New(fault.Invalid, subjectNodegroup,
+		"Nobody created the node group %s: it is there because the cluster has nodes of it, and goes when they do", quotedName(name)).
+		With("clusterName", cluster).With("nodegroupName", quotedName(name))
 }

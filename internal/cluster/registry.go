@@ -14,8 +14,8 @@
 // Lookups read the newest snapshot and return shared values that must not be changed. The lookups that may refuse somebody
 // ([Registry.Lookup], [Registry.Get]) make sure with one linearizable read first.
 //
-// Failures are faults with the subjects "cluster", "node group", "add-on", "update", "access entry", "access policy", "registration", "association", "role", "target role", "policy document",
-// "name", "tags", "resource" (of a tag call), "report", "ended pods", "deletion protection" and "client request token".
+// Failures are faults with the subjects "cluster", "registration", "registered cluster", "node group", "add-on", "update", "access entry",
+// "access policy", "association", "role", "target role", "policy document", "name", "tags", "resource" (of a tag call), "report", "ended pods", "deletion protection" and "client request token".
 //
 // spec: pod-identity.md 1
 package cluster
@@ -61,20 +61,22 @@ type Registry struct {
 
 // The tables. Every key begins with the account, so that one account's clusters lie together.
 var (
-	clusters       = store.NewTable[Cluster]("cluster")                // account, name
-	reports        = store.NewTable[Report]("cluster-report")          // account, cluster
-	nodegroups     = store.NewTable[Nodegroup]("cluster-nodegroup")    // account, cluster, name
-	addons         = store.NewTable[Addon]("cluster-addon")            // account, cluster, name
-	associations   = store.NewTable[Association]("association")        // account, cluster, namespace, service account
-	associationIDs = store.NewTable[associationName]("association-id") // account, cluster, id
-	requests       = store.NewTable[request]("cluster-request")        // account, cluster id, operation, client request token
-	endedPods      = store.NewTable[endedPod]("ended-pod")             // account, cluster id, pod uid
-	hostedIssuers  = store.NewTable[hostedIssuer]("cluster-issuer")    // the issuer's id: 32 hex digits
+	clusters       = store.NewTable[Cluster]("cluster")                  // account, name
+	reports        = store.NewTable[Report]("cluster-report")            // account, cluster
+	nodegroups     = store.NewTable[Nodegroup]("cluster-nodegroup")      // account, cluster, name
+	addons         = store.NewTable[Addon]("cluster-addon")              // account, cluster, name
+	associations   = store.NewTable[Association]("association")          // account, cluster, namespace, service account
+	associationIDs = store.NewTable[associationName]("association-id")   // account, cluster, id
+	requests       = store.NewTable[request]("cluster-request")          // account, cluster id, operation, client request token
+	endedPods      = store.NewTable[endedPod]("ended-pod")               // account, cluster id, pod uid
+	accessEntries  = store.NewTable[AccessEntry]("cluster-access-entry") // account, cluster, principal ARN
+	updates        = store.NewTable[Update]("cluster-update")            // account, cluster, update id
+	hostedIssuers  = store.NewTable[hostedIssuer]("cluster-issuer")      // the issuer's id: 32 hex digits
 )
 
 // Schema lists the tables of this package for store.Config.
 func Schema() []store.Definition {
-	return []store.Definition{clusters, reports, nodegroups, addons, associations, associationIDs, requests, endedPods, hostedIssuers}
+	return []store.Definition{clusters, reports, nodegroups, addons, associations, associationIDs, requests, endedPods, accessEntries, updates, hostedIssuers}
 }
 
 // New makes a Registry on a database that was opened with this package's [Schema].

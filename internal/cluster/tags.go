@@ -15,7 +15,7 @@ const subjectResource = "resource"
 // Tagged is something that carries tags.
 type Tagged struct {
 	ARN  string
-	Type string // cluster, nodegroup, addon, podidentityassociation
+	Type string // cluster, nodegroup, addon, podidentityassociation, access-entry
 	Tags map[string]string
 }
 
@@ -39,6 +39,10 @@ func (r *Registry) Tagged(account, resource string) (*Tagged, error) {
 	case "addon":
 		if a, ok := addons.Get(s, path); ok && a.ARN() == resource {
 			t.Tags, found = a.Tags, true
+		}
+	case "access-entry":
+		if e, ok := r.entryByARN(path, resource); ok {
+			t.Tags, found = e.Tags, true
 		}
 	case "podidentityassociation":
 		if a, ok := r.associationByID(path[0], path[1], path[2]); ok {
@@ -65,6 +69,12 @@ func (r *Registry) Retag(ctx context.Context, account, resource string, f func(m
 			return retag(tx, nodegroups, path, resource, func(n *Nodegroup) *map[string]string { return &n.Tags }, f)
 		case "addon":
 			return retag(tx, addons, path, resource, func(a *Addon) *map[string]string { return &a.Tags }, f)
+		case "access-entry":
+			e, ok := r.entryByARN(path, resource)
+			if !ok {
+				return noResource(resource)
+			}
+			return retag(tx, accessEntries, e.key(), resource, func(e *AccessEntry) *map[string]string { return &e.Tags }, f)
 		}
 		name, ok, err := associationIDs.Read(tx, path)
 		if err != nil {
@@ -115,15 +125,25 @@ func (r *Registry) parse(account, resource string) (*Tagged, store.Key, error) {
 		return nil, nil, fault.New(fault.Invalid, subjectResource, "The ARN %s does not name an EKS resource", quoted(resource))
 	}
 	parts := strings.Split(a.Resource, "/")
-	length, known := map[string]int{"cluster": 2, "nodegroup": 4, "addon": 4, "podidentityassociation": 3}[parts[0]]
+	length, known := map[string]int{"cluster": 2, "nodegroup": 4, "addon": 4, "podidentityassociation": 3, "access-entry": 6}[parts[0]]
 	if !known || len(parts) != length {
 		return nil, nil, fault.New(fault.Invalid, subjectResource,
-			"The ARN %s does not name a cluster, node group, add-on or pod identity association", quoted(resource))
+			"The ARN %s does not name a cluster, node group, add-on, access entry or pod identity association", quoted(resource))
 	}
 	if a.Account != account || a.Region != r.region || a.Partition != arn.Partition {
 		return nil, nil, noResource(resource)
 	}
 	return &Tagged{ARN: resource, Type: parts[0]}, append(store.Key{account}, parts[1:min(length, 3)]...), nil
+}
+
+// entryByARN finds an access entry, whose ARN has lost the path of its principal.
+func (r *Registry) entryByARN(path store.Key, resource string) (*AccessEntry, bool) {
+	for e := range r.AccessEntries(path[0], path[1]) {
+		if e.ARN() == resource {
+			return e, true
+		}
+	}
+	return nil, false
 }
 
 func noResource(resource string) error {

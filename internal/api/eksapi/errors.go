@@ -9,6 +9,7 @@ import (
 
 // Codes of the error shapes. spec: pod-identity.md 1.2
 const (
+	shapeAccess      = "AccessDeniedException"
 	shapeBadRequest  = "BadRequestException"
 	shapeClient      = "ClientException"
 	shapeInUse       = "ResourceInUseException"
@@ -17,6 +18,8 @@ const (
 	shapeParameter   = "InvalidParameterException"
 	shapeRequest     = "InvalidRequestException"
 	shapeServer      = "ServerException"
+	shapeState       = "InvalidStateException"
+	shapeThrottling  = "ThrottlingException"
 	shapeTagMissing  = "NotFoundException"
 	shapeUnavailable = "ServiceUnavailableException"
 )
@@ -30,6 +33,8 @@ var faults = api.Faults{
 	{Kind: fault.Conflict, Subject: "cluster", Shape: api.Shape{Code: shapeInUse, Status: http.StatusConflict}},
 	{Kind: fault.Conflict, Subject: "client request token", Shape: api.Shape{Code: shapeParameter, Status: http.StatusBadRequest}},
 	{Kind: fault.Conflict, Shape: api.Shape{Code: shapeRequest, Status: http.StatusBadRequest}},
+	{Kind: fault.Conflict, Subject: "registration", Shape: api.Shape{Code: shapeClient, Status: http.StatusBadRequest}},
+	{Kind: fault.Unsupported, Shape: api.Shape{Code: shapeRequest, Status: http.StatusBadRequest}},
 	{Kind: fault.Limit, Shape: api.Shape{Code: shapeLimit, Status: http.StatusBadRequest}},
 	{Kind: fault.Limit, Subject: "store", Shape: api.Shape{Code: shapeServer, Status: http.StatusInternalServerError}},
 	{Kind: fault.Invalid, Shape: api.Shape{Code: shapeParameter, Status: http.StatusBadRequest}},
@@ -44,6 +49,72 @@ var modelled = map[string][]string{
 	"DescribeCluster": {shapeServer, shapeNotFound, shapeClient, shapeUnavailable},
 	"ListClusters":    {shapeServer, shapeParameter, shapeClient, shapeUnavailable},
 	"DeleteCluster":   {shapeServer, shapeInUse, shapeNotFound, shapeClient, shapeUnavailable, shapeRequest},
+
+	"UpdateClusterConfig": {
+		shapeServer, shapeParameter, shapeClient, shapeInUse, shapeNotFound, shapeRequest, shapeThrottling,
+	},
+	"UpdateClusterVersion": {
+		shapeServer, shapeParameter, shapeClient, shapeInUse, shapeNotFound, shapeRequest, shapeThrottling, shapeState,
+	},
+	"AssociateEncryptionConfig": {
+		shapeServer, shapeParameter, shapeClient, shapeInUse, shapeNotFound, shapeRequest, shapeThrottling,
+	},
+	"DescribeClusterVersions": {shapeServer, shapeParameter, shapeRequest},
+	"RegisterCluster": {
+		shapeServer, shapeLimit, shapeParameter, shapeClient, shapeUnavailable, shapeAccess, shapeInUse,
+	},
+	"DeregisterCluster": {shapeServer, shapeInUse, shapeNotFound, shapeClient, shapeUnavailable, shapeAccess},
+
+	"CreateAccessEntry":            {shapeServer, shapeNotFound, shapeRequest, shapeParameter, shapeLimit, shapeInUse},
+	"DescribeAccessEntry":          {shapeServer, shapeNotFound, shapeRequest},
+	"ListAccessEntries":            {shapeServer, shapeNotFound, shapeRequest, shapeParameter},
+	"UpdateAccessEntry":            {shapeServer, shapeNotFound, shapeRequest, shapeParameter},
+	"DeleteAccessEntry":            {shapeServer, shapeNotFound, shapeRequest},
+	"AssociateAccessPolicy":        {shapeServer, shapeNotFound, shapeRequest, shapeParameter},
+	"DisassociateAccessPolicy":     {shapeServer, shapeNotFound, shapeRequest},
+	"ListAssociatedAccessPolicies": {shapeServer, shapeNotFound, shapeRequest},
+	"ListAccessPolicies":           {shapeServer},
+
+	"UpdateNodegroupConfig":  {shapeServer, shapeParameter, shapeClient, shapeInUse, shapeNotFound, shapeRequest},
+	"UpdateNodegroupVersion": {shapeServer, shapeParameter, shapeClient, shapeInUse, shapeNotFound, shapeRequest},
+	"CancelUpdate":           {shapeServer, shapeParameter, shapeClient, shapeInUse, shapeNotFound, shapeRequest},
+
+	"CreateFargateProfile":   {shapeServer, shapeParameter, shapeRequest, shapeClient, shapeLimit},
+	"DescribeFargateProfile": {shapeServer, shapeParameter, shapeClient, shapeNotFound},
+	"DeleteFargateProfile":   {shapeServer, shapeParameter, shapeClient, shapeNotFound},
+	"ListFargateProfiles":    {shapeServer, shapeParameter, shapeClient, shapeNotFound},
+
+	"AssociateIdentityProviderConfig": {
+		shapeServer, shapeParameter, shapeClient, shapeInUse, shapeNotFound, shapeRequest, shapeThrottling,
+	},
+	"DescribeIdentityProviderConfig": {shapeServer, shapeParameter, shapeNotFound, shapeClient, shapeUnavailable},
+	"DisassociateIdentityProviderConfig": {
+		shapeServer, shapeParameter, shapeClient, shapeInUse, shapeNotFound, shapeRequest, shapeThrottling,
+	},
+	"ListIdentityProviderConfigs": {shapeServer, shapeParameter, shapeClient, shapeUnavailable, shapeNotFound},
+
+	"CreateCapability":   {shapeServer, shapeParameter, shapeRequest, shapeLimit, shapeInUse, shapeAccess, shapeThrottling},
+	"DescribeCapability": {shapeServer, shapeParameter, shapeAccess, shapeNotFound},
+	"UpdateCapability":   {shapeServer, shapeParameter, shapeAccess, shapeNotFound, shapeInUse},
+	"DeleteCapability":   {shapeServer, shapeParameter, shapeAccess, shapeNotFound, shapeInUse},
+	"ListCapabilities":   {shapeServer, shapeParameter},
+
+	"DescribeInsight":         {shapeServer, shapeNotFound, shapeRequest, shapeParameter},
+	"ListInsights":            {shapeServer, shapeNotFound, shapeRequest, shapeParameter},
+	"StartInsightsRefresh":    {shapeServer, shapeNotFound, shapeRequest, shapeParameter},
+	"DescribeInsightsRefresh": {shapeServer, shapeNotFound, shapeRequest, shapeParameter},
+
+	"CreateEksAnywhereSubscription":   {shapeServer, shapeLimit, shapeParameter, shapeClient, shapeUnavailable},
+	"DescribeEksAnywhereSubscription": {shapeServer, shapeNotFound, shapeClient, shapeUnavailable},
+	"UpdateEksAnywhereSubscription":   {shapeServer, shapeParameter, shapeClient, shapeNotFound, shapeRequest},
+	"DeleteEksAnywhereSubscription":   {shapeServer, shapeNotFound, shapeClient, shapeRequest},
+	"ListEksAnywhereSubscriptions":    {shapeServer, shapeParameter, shapeClient, shapeUnavailable},
+
+	"CreateCertificateAuthority":   {shapeServer, shapeParameter, shapeClient, shapeInUse, shapeNotFound, shapeRequest},
+	"ActivateCertificateAuthority": {shapeServer, shapeParameter, shapeClient, shapeInUse, shapeNotFound, shapeRequest},
+	"DescribeCertificateAuthority": {shapeServer, shapeParameter, shapeClient, shapeNotFound},
+	"DeleteCertificateAuthority":   {shapeServer, shapeParameter, shapeClient, shapeInUse, shapeNotFound, shapeRequest},
+	"ListCertificateAuthorities":   {shapeServer, shapeParameter, shapeClient, shapeNotFound},
 
 	"CreateNodegroup": {
 		shapeServer, shapeInUse, shapeLimit, shapeRequest, shapeParameter, shapeClient, shapeUnavailable, shapeNotFound,
@@ -72,4 +143,13 @@ var modelled = map[string][]string{
 	"TagResource":         {shapeServer, shapeBadRequest, shapeTagMissing},
 	"UntagResource":       {shapeServer, shapeBadRequest, shapeTagMissing},
 	"ListTagsForResource": {shapeServer, shapeBadRequest, shapeTagMissing},
+}
+
+// asRequest words a failure of a member as InvalidRequestException, for operations whose model has no InvalidParameterException.
+func asRequest(err error) error {
+	f := fault.Of(err)
+	if f.Kind != fault.Invalid {
+		return err
+	}
+	return fault.New(fault.Conflict, "parameter", "%s", f.Public).Because(err)
 }

@@ -29,17 +29,85 @@ var (
 	goneToken  = failure{fault.Conflict, "client request token"}
 	badRole    = failure{fault.Invalid, "role"}
 	checked    = []failure{badName, badRole, {fault.Invalid, "target role"}, {fault.Invalid, "policy document"}, badTags}
+	notDone    = failure{fault.Unsupported, "operation"}
+	nothing    = failure{fault.NotFound, "thing"}
+	noEntry    = failure{fault.NotFound, "access entry"}
+	badEntry   = failure{fault.Invalid, "access entry"}
+	noMode     = failure{fault.Conflict, "access entry"}
 	badTagging = []failure{{fault.Invalid, "tagging"}, {fault.NotFound, "tagged resource"}}
 )
 
 // failures are the ways to fail of each operation, as the doc comments of package cluster and the code here have them.
 var failures = map[string][]failure{
 	"CreateCluster": {
-		badMember, badName, badTags, {fault.Invalid, "cluster"}, badToken, goneToken, {fault.Exists, "cluster"}, {fault.Limit, "cluster"},
+		badMember, badName, badTags, badEntry, {fault.Invalid, "cluster"}, badToken, goneToken, {fault.Exists, "cluster"}, {fault.Limit, "cluster"},
 	},
 	"DescribeCluster": {noCluster},
 	"ListClusters":    {badMember},
 	"DeleteCluster":   {noCluster, {fault.Conflict, "cluster"}, {fault.Conflict, "deletion protection"}},
+
+	"UpdateClusterConfig": {
+		badMember, noCluster, deleting, badToken, {fault.Invalid, "cluster"}, {fault.Conflict, "registered cluster"}, {fault.NotFound, "update"},
+	},
+	"UpdateClusterVersion": {
+		badMember, noCluster, deleting, badToken, {fault.Unsupported, "version"}, {fault.Conflict, "registered cluster"}, {fault.NotFound, "update"},
+	},
+	"AssociateEncryptionConfig": {
+		badMember, noCluster, deleting, badToken, {fault.Invalid, "cluster"}, {fault.Conflict, "registered cluster"}, {fault.NotFound, "update"},
+	},
+	"DescribeClusterVersions": {badMember},
+	"RegisterCluster":         {badMember, badName, badTags, badToken, goneToken, {fault.Exists, "cluster"}, {fault.Limit, "cluster"}},
+	"DeregisterCluster":       {noCluster, {fault.Conflict, "cluster"}, {fault.Conflict, "registration"}},
+
+	"CreateAccessEntry": {
+		badMember, noCluster, deleting, badToken, goneToken, badEntry, noMode, badTags, {fault.Exists, "access entry"}, {fault.Limit, "access entry"},
+	},
+	"DescribeAccessEntry":          {noCluster, noEntry},
+	"ListAccessEntries":            {noCluster, badMember},
+	"UpdateAccessEntry":            {noCluster, deleting, noEntry, badEntry, noMode},
+	"DeleteAccessEntry":            {noCluster, deleting, noEntry, noMode},
+	"AssociateAccessPolicy":        {badMember, noCluster, deleting, noEntry, badEntry, noMode, badName, {fault.NotFound, "access policy"}},
+	"DisassociateAccessPolicy":     {noCluster, deleting, noEntry, noMode, {fault.NotFound, "access policy"}},
+	"ListAssociatedAccessPolicies": {noCluster, noEntry, {fault.Conflict, "parameter"}},
+	"ListAccessPolicies":           {{fault.Internal, "request"}},
+
+	"UpdateNodegroupConfig": {
+		badMember, noCluster, deleting, badToken, {fault.NotFound, "node group"}, {fault.Invalid, "node group"}, {fault.Conflict, "node group"},
+		{fault.NotFound, "update"},
+	},
+	"UpdateNodegroupVersion": {
+		badMember, noCluster, deleting, badToken, {fault.NotFound, "node group"}, {fault.Invalid, "node group"}, {fault.Conflict, "node group"},
+		{fault.NotFound, "update"}, {fault.Unsupported, "version"},
+	},
+	"CancelUpdate": {noCluster, {fault.NotFound, "update"}, {fault.Conflict, "update"}},
+
+	"CreateFargateProfile":               {notDone},
+	"DescribeFargateProfile":             {noCluster, nothing},
+	"DeleteFargateProfile":               {noCluster, nothing},
+	"ListFargateProfiles":                {noCluster, badMember},
+	"AssociateIdentityProviderConfig":    {noCluster, notDone},
+	"DescribeIdentityProviderConfig":     {badMember, noCluster, nothing},
+	"DisassociateIdentityProviderConfig": {badMember, noCluster, nothing},
+	"ListIdentityProviderConfigs":        {noCluster, badMember},
+	"CreateCapability":                   {notDone},
+	"DescribeCapability":                 {noCluster, nothing},
+	"UpdateCapability":                   {noCluster, nothing},
+	"DeleteCapability":                   {noCluster, nothing},
+	"ListCapabilities":                   {badMember},
+	"DescribeInsight":                    {noCluster, nothing},
+	"ListInsights":                       {noCluster, badMember},
+	"StartInsightsRefresh":               {noCluster, notDone},
+	"DescribeInsightsRefresh":            {noCluster, nothing},
+	"CreateEksAnywhereSubscription":      {badMember},
+	"DescribeEksAnywhereSubscription":    {nothing},
+	"UpdateEksAnywhereSubscription":      {nothing},
+	"DeleteEksAnywhereSubscription":      {nothing},
+	"ListEksAnywhereSubscriptions":       {badMember},
+	"CreateCertificateAuthority":         {noCluster, notDone},
+	"ActivateCertificateAuthority":       {noCluster, nothing},
+	"DescribeCertificateAuthority":       {noCluster, nothing},
+	"DeleteCertificateAuthority":         {noCluster, nothing},
+	"ListCertificateAuthorities":         {noCluster, badMember},
 
 	"CreateNodegroup": {
 		badMember, noCluster, deleting, badName, badTags,

@@ -5,77 +5,11 @@ import (
 	"strings"
 	"testing"
 
-	sdk "github.com/aws/aws-sdk-go-v2/service/eks"
-	"github.com/aws/aws-sdk-go-v2/service/eks/schemas"
 	smithy "github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/traits"
 
 	"github.com/podid/podid/internal/api"
 )
-
-// shapes are the structs of every operation that is offered, beside what the model says of them.
-var shapes = []struct {
-	operation, in, out *smithy.Schema
-	input, output      any
-}{
-	{schemas.CreateCluster, schemas.CreateClusterRequest, schemas.CreateClusterResponse, sdk.CreateClusterInput{}, sdk.CreateClusterOutput{}},
-	{schemas.DescribeCluster, schemas.DescribeClusterRequest, schemas.DescribeClusterResponse, sdk.DescribeClusterInput{}, sdk.DescribeClusterOutput{}},
-	{schemas.ListClusters, schemas.ListClustersRequest, schemas.ListClustersResponse, sdk.ListClustersInput{}, sdk.ListClustersOutput{}},
-	{schemas.DeleteCluster, schemas.DeleteClusterRequest, schemas.DeleteClusterResponse, sdk.DeleteClusterInput{}, sdk.DeleteClusterOutput{}},
-	{schemas.CreateNodegroup, schemas.CreateNodegroupRequest, schemas.CreateNodegroupResponse, sdk.CreateNodegroupInput{}, sdk.CreateNodegroupOutput{}},
-	{schemas.DescribeNodegroup, schemas.DescribeNodegroupRequest, schemas.DescribeNodegroupResponse, sdk.DescribeNodegroupInput{}, sdk.DescribeNodegroupOutput{}},
-	{schemas.ListNodegroups, schemas.ListNodegroupsRequest, schemas.ListNodegroupsResponse, sdk.ListNodegroupsInput{}, sdk.ListNodegroupsOutput{}},
-	{schemas.DeleteNodegroup, schemas.DeleteNodegroupRequest, schemas.DeleteNodegroupResponse, sdk.DeleteNodegroupInput{}, sdk.DeleteNodegroupOutput{}},
-	{schemas.CreateAddon, schemas.CreateAddonRequest, schemas.CreateAddonResponse, sdk.CreateAddonInput{}, sdk.CreateAddonOutput{}},
-	{schemas.DescribeAddon, schemas.DescribeAddonRequest, schemas.DescribeAddonResponse, sdk.DescribeAddonInput{}, sdk.DescribeAddonOutput{}},
-	{schemas.ListAddons, schemas.ListAddonsRequest, schemas.ListAddonsResponse, sdk.ListAddonsInput{}, sdk.ListAddonsOutput{}},
-	{schemas.DeleteAddon, schemas.DeleteAddonRequest, schemas.DeleteAddonResponse, sdk.DeleteAddonInput{}, sdk.DeleteAddonOutput{}},
-	{
-		schemas.DescribeAddonVersions, schemas.DescribeAddonVersionsRequest, schemas.DescribeAddonVersionsResponse,
-		sdk.DescribeAddonVersionsInput{},
-		sdk.DescribeAddonVersionsOutput{},
-	},
-	{
-		schemas.DescribeAddonConfiguration, schemas.DescribeAddonConfigurationRequest, schemas.DescribeAddonConfigurationResponse,
-		sdk.DescribeAddonConfigurationInput{},
-		sdk.DescribeAddonConfigurationOutput{},
-	},
-	{schemas.UpdateAddon, schemas.UpdateAddonRequest, schemas.UpdateAddonResponse, sdk.UpdateAddonInput{}, sdk.UpdateAddonOutput{}},
-	{schemas.DescribeUpdate, schemas.DescribeUpdateRequest, schemas.DescribeUpdateResponse, sdk.DescribeUpdateInput{}, sdk.DescribeUpdateOutput{}},
-	{schemas.ListUpdates, schemas.ListUpdatesRequest, schemas.ListUpdatesResponse, sdk.ListUpdatesInput{}, sdk.ListUpdatesOutput{}},
-	{
-		schemas.CreatePodIdentityAssociation, schemas.CreatePodIdentityAssociationRequest, schemas.CreatePodIdentityAssociationResponse,
-		sdk.CreatePodIdentityAssociationInput{},
-		sdk.CreatePodIdentityAssociationOutput{},
-	},
-	{
-		schemas.ListPodIdentityAssociations, schemas.ListPodIdentityAssociationsRequest, schemas.ListPodIdentityAssociationsResponse,
-		sdk.ListPodIdentityAssociationsInput{},
-		sdk.ListPodIdentityAssociationsOutput{},
-	},
-	{
-		schemas.DescribePodIdentityAssociation, schemas.DescribePodIdentityAssociationRequest, schemas.DescribePodIdentityAssociationResponse,
-		sdk.DescribePodIdentityAssociationInput{},
-		sdk.DescribePodIdentityAssociationOutput{},
-	},
-	{
-		schemas.UpdatePodIdentityAssociation, schemas.UpdatePodIdentityAssociationRequest, schemas.UpdatePodIdentityAssociationResponse,
-		sdk.UpdatePodIdentityAssociationInput{},
-		sdk.UpdatePodIdentityAssociationOutput{},
-	},
-	{
-		schemas.DeletePodIdentityAssociation, schemas.DeletePodIdentityAssociationRequest, schemas.DeletePodIdentityAssociationResponse,
-		sdk.DeletePodIdentityAssociationInput{},
-		sdk.DeletePodIdentityAssociationOutput{},
-	},
-	{schemas.TagResource, schemas.TagResourceRequest, schemas.TagResourceResponse, sdk.TagResourceInput{}, sdk.TagResourceOutput{}},
-	{schemas.UntagResource, schemas.UntagResourceRequest, schemas.UntagResourceResponse, sdk.UntagResourceInput{}, sdk.UntagResourceOutput{}},
-	{
-		schemas.ListTagsForResource, schemas.ListTagsForResourceRequest, schemas.ListTagsForResourceResponse,
-		sdk.ListTagsForResourceInput{},
-		sdk.ListTagsForResourceOutput{},
-	},
-}
 
 // TestStructsAreTheModel holds what the codec relies on: a member's name is its Go field's with a lower first letter, and labels and
 // query parameters are called as members are.

@@ -31,6 +31,14 @@ func (s *service) nodegroupOperations() []api.AnyOperation {
 	create := on[sdk.CreateNodegroupInput, sdk.CreateNodegroupOutput](schemas.CreateNodegroup,
 		func(c *api.Call, in *sdk.CreateNodegroupInput) api.Resource { return s.cluster(c, in.ClusterName) })
 	create.Run = s.createNodegroup
+	create.Keeps = api.Members{
+		"AmiType": noNodes, "CapacityType": noNodes, "DiskSize": noNodes, "InstanceTypes": noNodes, "Labels": "nodes have the labels that their cluster gives them",
+		"LaunchTemplate": noNodes, "NodeRepairConfig": noNodes, "NodeRole": "the caller needs to be allowed to pass it", "ReleaseVersion": noNodes,
+		"RemoteAccess": noNodes, "Subnets": noNodes, "Taints": "nodes have the taints that their cluster gives them", "UpdateConfig": noNodes,
+		"ScalingConfig": noNodes + "; of a connected cluster desiredSize is told as the number of nodes that it reports",
+		"Version":       "what the nodes report is told", "WarmPoolConfig": noNodes,
+	}
+	create.Differs = []string{"A node group is CREATING until the cluster reports a ready node of it: " + noNodes + "."}
 	create.Keys = func(_ *api.Call, in *sdk.CreateNodegroupInput, k *policy.Context) { api.TagKeys(k, in.Tags) }
 
 	describe := on[sdk.DescribeNodegroupInput, sdk.DescribeNodegroupOutput](schemas.DescribeNodegroup,
@@ -131,7 +139,9 @@ func (s *service) describeNodegroup(home *cluster.Cluster, g *cluster.Nodegroup)
 		Tags: tags(g.Tags), Subnets: append([]string{}, wanted.Subnets...), InstanceTypes: append([]string{}, wanted.InstanceTypes...),
 		Labels: tags(wanted.Labels), Taints: append([]types.Taint{}, wanted.Taints...), ScalingConfig: scaling(home, wanted.ScalingConfig, len(nodes)),
 		AmiType: wanted.AmiType, CapacityType: wanted.CapacityType, Health: &types.NodegroupHealth{Issues: []types.Issue{}},
-		Version: optional(cmp.Or(oldest(nodes), home.Version)),
+		Version: optional(cmp.Or(oldest(nodes), home.Version, aws.ToString(wanted.Version))), ReleaseVersion: wanted.ReleaseVersion,
+		DiskSize: wanted.DiskSize, LaunchTemplate: wanted.LaunchTemplate, RemoteAccess: wanted.RemoteAccess, UpdateConfig: wanted.UpdateConfig,
+		NodeRepairConfig: wanted.NodeRepairConfig, WarmPoolConfig: wanted.WarmPoolConfig,
 	}
 	if role, ok := s.IAM.FindRole(g.Account, agentRole+g.Cluster); g.Observed && ok {
 		out.NodeRole = aws.String(role.ARN())

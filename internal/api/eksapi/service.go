@@ -1,4 +1,5 @@
-// Package eksapi is EKS: clusters, node groups, add-ons, pod identity associations and tags.
+// Package eksapi is EKS: clusters, node groups, add-ons, access entries, pod identity associations, tags, and truthful answers about what
+// podid does not run.
 //
 // It owns the operations' wire side: which permission each needs, the checks on what a caller sends, the texts, the paging.
 // The state and its rules are package cluster's. What is answered of a cluster is what its report says, never more.
@@ -32,11 +33,15 @@ type service struct{ Config }
 func New(c Config) *api.Typed {
 	s := &service{c}
 	t := &api.Typed{SigningName: "eks", EventSource: "eks.amazonaws.com", Protocol: api.RESTJSON{}, Faults: faults}
-	t.Operations = append(t.Operations, s.clusterOperations()...)
-	t.Operations = append(t.Operations, s.nodegroupOperations()...)
-	t.Operations = append(t.Operations, s.addonOperations()...)
-	t.Operations = append(t.Operations, s.associationOperations()...)
-	t.Operations = append(t.Operations, s.tagOperations()...)
+	for _, operations := range [][]api.AnyOperation{
+		s.clusterOperations(), s.configOperations(), s.versionOperations(), s.registrationOperations(),
+		s.nodegroupOperations(), s.nodegroupUpdateOperations(), s.addonOperations(), s.associationOperations(),
+		s.entryOperations(), s.accessPolicyOperations(), s.tagOperations(),
+		s.fargateOperations(), s.identityProviderOperations(), s.capabilityOperations(), s.insightOperations(),
+		s.subscriptionOperations(), s.authorityOperations(),
+	} {
+		t.Operations = append(t.Operations, operations...)
+	}
 	return t
 }
 

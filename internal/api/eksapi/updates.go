@@ -26,7 +26,7 @@ func (s *service) updated(c *api.Call, clusterName, addon, nodegroup *string) ap
 	return s.cluster(c, clusterName)
 }
 
-// updateOperations change an add-on and tell of its updates. Nothing else of a cluster has updates here.
+// updateOperations change an add-on, and tell of the updates of all things.
 func (s *service) updateOperations() []api.AnyOperation {
 	update := on[sdk.UpdateAddonInput, sdk.UpdateAddonOutput](schemas.UpdateAddon,
 		func(c *api.Call, in *sdk.UpdateAddonInput) api.Resource {
@@ -38,24 +38,27 @@ func (s *service) updateOperations() []api.AnyOperation {
 		func(c *api.Call, in *sdk.DescribeUpdateInput) api.Resource {
 			return s.updated(c, in.Name, in.AddonName, in.NodegroupName)
 		})
+	describe.Refuses = api.Members{"CapabilityName": noCapabilities}
 	describe.Run = func(ctx context.Context, c *api.Call, in *sdk.DescribeUpdateInput) (*sdk.DescribeUpdateOutput, error) {
-		a, err := s.updatesOf(ctx, c, *in.Name, aws.ToString(in.AddonName), aws.ToString(in.NodegroupName))
+		all, err := s.updatesOf(ctx, c, *in.Name, aws.ToString(in.AddonName), aws.ToString(in.NodegroupName))
 		if err != nil {
 			return nil, err
 		}
-		u, err := a.Update(*in.UpdateId)
+		u, err := all.find(*in.UpdateId)
 		if err != nil {
 			return nil, err
 		}
-		return &sdk.DescribeUpdateOutput{Update: s.describeUpdate(a, *u)}, nil
+		return &sdk.DescribeUpdateOutput{Update: u}, nil
 	}
 
 	list := on[sdk.ListUpdatesInput, sdk.ListUpdatesOutput](schemas.ListUpdates,
 		func(c *api.Call, in *sdk.ListUpdatesInput) api.Resource {
 			return s.updated(c, in.Name, in.AddonName, in.NodegroupName)
 		})
+	list.Refuses = api.Members{"CapabilityName": noCapabilities}
+	list.Differs = []string{"Of a cluster with its node groups the newest 50 updates are remembered, of an add-on the newest 10."}
 	list.Run = func(ctx context.Context, c *api.Call, in *sdk.ListUpdatesInput) (*sdk.ListUpdatesOutput, error) {
-		a, err := s.updatesOf(ctx, c, *in.Name, aws.ToString(in.AddonName), aws.ToString(in.NodegroupName))
+		all, err := s.updatesOf(ctx, c, *in.Name, aws.ToString(in.AddonName), aws.ToString(in.NodegroupName))
 		if err != nil {
 			return nil, err
 		}
@@ -63,33 +66,91 @@ func (s *service) updateOperations() []api.AnyOperation {
 		if err != nil {
 			return nil, err
 		}
-		var ids []string
-		for _, u := range a.Updates {
-			ids = append(ids, u.ID)
-		}
-		slices.Sort(ids)
-		ids, next := cutPage(p, ids, func(id string) string { return id })
+		ids, next := cutPage(p, all.ids, func(id string) string { return id })
 		return &sdk.ListUpdatesOutput{UpdateIds: ids, NextToken: next}, nil
+	}
+
+	cancel := on[sdk.CancelUpdateInput, sdk.CancelUpdateOutput](schemas.CancelUpdate,
+		func(c *api.Call, in *sdk.CancelUpdateInput) api.Resource { return s.cluster(c, in.Name) })
+	cancel.Differs = []string{"It always fails: an update of a cluster is Successful when it is answered."}
+	cancel.Run = func(ctx context.Context, c *api.Call, in *sdk.CancelUpdateInput) (*sdk.CancelUpdateOutput, error) {
+		all, err := s.updatesOf(ctx, c, *in.Name, "", "")
+		if err != nil {
+			return nil, err
+		}
+		if _, err := all.find(*in.UpdateId); err != nil {
+			return nil, err
+		}
+		return nil, fault.New(fault.Conflict, "update", "The update %s cannot be cancelled: it is Successful", *in.UpdateId).With("clusterName", *in.Name)
 	}
 
 	configuration := on[sdk.DescribeAddonConfigurationInput, sdk.DescribeAddonConfigurationOutput](schemas.DescribeAddonConfiguration, nil)
 	configuration.Run = describeAddonConfiguration
-	return []api.AnyOperation{api.Op(update), api.Op(describe), api.Op(list), api.Op(configuration)}
+	return []api.AnyOperation{api.Op(update), api.Op(describe), api.Op(list), api.Op(cancel), api.Op(configuration)}
 }
 
-// updatesOf finds what has the updates that are asked for: an add-on, or something of the cluster that exists and has none.
-func (s *service) updatesOf(ctx context.Context, c *api.Call, clusterName, addon, nodegroup string) (*cluster.Addon, error) {
+// history is the updates of one thing.
+type history struct {
+	ids  []string // in order
+	find func(id string) (*types.Update, error)
+}
+
+// updatesOf finds the updates that are asked for: of an add-on, of a node group, or of the cluster itself.
+func (s *service) updatesOf(ctx context.Context, c *api.Call, clusterName, addon, nodegroup string) (*history, error) {
 	home, err := s.Clusters.Get(ctx, c.Account(), clusterName)
 	if err != nil {
 		return nil, err
 	}
 	if addon != "" {
-		return s.Clusters.Addon(home.Account, home.Name, addon)
+		a, err := s.Clusters.Addon(home.Account, home.Name, addon)
+		if err != nil {
+			return nil, err
+		}
+		h := &history{find: func(id string) (*types.Update, error) {
+			u, err := a.Update(id)
+			if err != nil {
+				return nil, err
+			}
+			return s.describeUpdate(a, *u), nil
+		}}
+		for _, u := range a.Updates {
+			h.ids = append(h.ids, u.ID)
+		}
+		slices.Sort(h.ids)
+		return h, nil
 	}
 	if nodegroup != "" {
-		_, err = s.Clusters.Nodegroup(home.Account, home.Name, nodegroup)
+		if _, err := s.Clusters.Nodegroup(home.Account, home.Name, nodegroup); err != nil {
+			return nil, err
+		}
 	}
-	return &cluster.Addon{Cluster: home.Name}, err
+	h := &history{find: func(id string) (*types.Update, error) {
+		u, err := s.Clusters.Update(home.Account, home.Name, nodegroup, id)
+		if err != nil {
+			return nil, err
+		}
+		return describeClusterUpdate(u), nil
+	}}
+	for _, u := range s.Clusters.Updates(home.Account, home.Name, nodegroup) {
+		h.ids = append(h.ids, u.ID)
+	}
+	return h, nil
+}
+
+// describeClusterUpdate tells an update of a cluster or a node group.
+func describeClusterUpdate(u *cluster.Update) *types.Update {
+	return &types.Update{
+		Id: aws.String(u.ID), Type: types.UpdateType(u.Type), Status: types.UpdateStatusSuccessful, CreatedAt: new(u.CreatedAt),
+		Params: describeParams(u.Params), Errors: []types.ErrorDetail{},
+	}
+}
+
+func describeParams(params []cluster.UpdateParam) []types.UpdateParam {
+	out := make([]types.UpdateParam, 0, len(params))
+	for _, p := range params {
+		out = append(out, types.UpdateParam{Type: types.UpdateParamType(p.Type), Value: aws.String(p.Value)})
+	}
+	return out
 }
 
 // updateAddon changes the members that are given. How conflicts are resolved is told with the update and makes no difference: the
@@ -148,11 +209,8 @@ func (s *service) updateAddon(ctx context.Context, c *api.Call, in *sdk.UpdateAd
 func (s *service) describeUpdate(a *cluster.Addon, u cluster.AddonUpdate) *types.Update {
 	report := s.Clusters.Report(a.Account, a.Cluster)
 	out := &types.Update{
-		Id: aws.String(u.ID), Type: types.UpdateTypeAddonUpdate, CreatedAt: new(u.CreatedAt), Params: []types.UpdateParam{}, Errors: []types.ErrorDetail{},
+		Id: aws.String(u.ID), Type: types.UpdateTypeAddonUpdate, CreatedAt: new(u.CreatedAt), Params: describeParams(u.Params), Errors: []types.ErrorDetail{},
 		Status: types.UpdateStatus(a.Progress(u, report)),
-	}
-	for _, p := range u.Params {
-		out.Params = append(out.Params, types.UpdateParam{Type: types.UpdateParamType(p.Type), Value: aws.String(p.Value)})
 	}
 	if running, ok := a.Running(report); ok && out.Status == types.UpdateStatusInProgress && !running.Healthy {
 		out.Errors = append(out.Errors, types.ErrorDetail{ErrorCode: types.ErrorCodeUnknown, ErrorMessage: optional(running.Message)})
