@@ -173,7 +173,15 @@ func (f *clusterFlags) agree(p *Process, plan connect.Plan, dryRun, yes bool) (b
 	if dryRun {
 		return false, nil
 	}
-	if yes || plan.Empty() {
+	if plan.Empty() {
+		return true, nil
+	}
+	return confirm(p, yes)
+}
+
+// confirm asks a person, unless they said yes before.
+func confirm(p *Process, yes bool) (bool, error) {
+	if yes {
 		return true, nil
 	}
 	fmt.Fprint(p.Stdout, "do this? [y/N] ")
