@@ -13,13 +13,12 @@ import (
 	"github.com/podid/podid/internal/store/storetest"
 )
 
-var update = flag.Bool("update", false, "write testdata/token.txt anew")
+var update = flag.Bool("update", false, "write the tokens of testdata anew")
 
 // TestGoldenToken opens a token of version 1 that was made long ago. When it fails, sessions that are alive during an upgrade
 // would fail as well: a change of the encoding, the dictionary, a label or a member name needs a new version.
 func TestGoldenToken(t *testing.T) {
 	t.Parallel()
-	const file = "testdata/token.txt"
 	clock := newClock()
 	random := bytes.Repeat([]byte("0123456789abcdefghijklmnopqrstuv"), 4)
 	ring, err := credential.NewRing(credential.RingConfig{
@@ -31,7 +30,12 @@ func TestGoldenToken(t *testing.T) {
 	if err := ring.AddKey(t.Context(), [8]byte{1, 2, 3}, random[:32], clock.Now()); err != nil {
 		t.Fatal(err)
 	}
-	want := podSession(clock.Now())
+	golden(t, ring, "testdata/token.txt", podSession(clock.Now()))
+}
+
+// golden opens the token in a file, which stands for a session.
+func golden(t *testing.T, ring *credential.Ring, file string, want credential.Session) {
+	t.Helper()
 	if *update {
 		c := mint(t, ring, want)
 		text := strings.Join([]string{c.AccessKeyID, c.SecretAccessKey, c.SessionToken, ""}, "\n")

@@ -88,6 +88,23 @@ func podSession(now time.Time) credential.Session {
 	}
 }
 
+// federatedSession is what GetFederationToken makes.
+func federatedSession(now time.Time) credential.Session {
+	const account = "123456789012"
+	now = now.UTC().Truncate(time.Second)
+	return credential.Session{
+		Principal: arn.Principal{
+			Kind: arn.FederatedUser, Account: account, ARN: arn.Federated(account, "alice"), ID: account + ":alice",
+			UserARN: arn.User(account, "/ops/", "broker"),
+		},
+		SessionPolicies: []string{`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}}`},
+		PolicyARNs:      []string{arn.Policy(account, "/", "reads")},
+		SessionTags:     map[string]string{"team": "shop"},
+		IssuedAt:        now, ExpiresAt: now.Add(credential.MaxLifetime),
+		Via: credential.ViaFederationToken, SourceKeyID: "AKIA5EXAMPLE5EXAMPL5",
+	}
+}
+
 func mint(t testing.TB, r *credential.Ring, s credential.Session) credential.Credentials {
 	t.Helper()
 	c, err := r.Mint(context.Background(), s)
