@@ -4,15 +4,19 @@ import (
 	"context"
 	"strings"
 
+	"github.com/podid/podid/internal/fault"
 	"github.com/podid/podid/internal/store"
 )
 
 // hostedIssuer says whose key set is served under an issuer's id.
 type hostedIssuer struct {
 	Account string `json:"account"`
-	Cluster string `json:"cluster"`
+	Cluster string `json:"cluster"` // empty: the cluster is gone, and the id is kept for its account
 	Issuer  string `json:"issuer"`
 }
+
+// maxIssuerIDs is how many ids an account may have had, those of clusters that are gone among them.
+const maxIssuerIDs = 10_000
 
 const issuerIDLength = 32
 
@@ -32,21 +36,33 @@ func issuerID(issuer string) (string, bool) {
 }
 
 // claim makes c the cluster whose keys are served under the id of its issuer. The first claim holds until that cluster goes or has
-// another issuer: nobody takes over an id by reporting it.
-func claim(tx *store.Tx, c *Cluster, issuer string) error {
+// another issuer, and afterwards for its account: nobody takes over an id by reporting it, and nobody elsewhere ever speaks for an
+// issuer that others may still trust.
+func (r *Registry) claim(tx *store.Tx, c *Cluster, issuer string) error {
 	id, ok := issuerID(issuer)
 	if !ok {
 		return nil
 	}
-	_, taken, err := hostedIssuers.Read(tx, store.Key{id})
-	if err != nil || taken {
+	h, taken, err := hostedIssuers.Read(tx, store.Key{id})
+	if err != nil || taken && (h.Cluster != "" || h.Account != c.Account) {
 		return err
+	}
+	if !taken {
+		had := 0
+		for _, h := range hostedIssuers.All(r.db.Snapshot(), nil) {
+			if h.Account == c.Account {
+				had++
+			}
+		}
+		if had >= maxIssuerIDs {
+			return fault.New(fault.Limit, "report", "The account has had %d issuers below /id/, which is the limit", maxIssuerIDs)
+		}
 	}
 	hostedIssuers.Put(tx, store.Key{id}, &hostedIssuer{Account: c.Account, Cluster: c.Name, Issuer: issuer})
 	return nil
 }
 
-// release gives the id of c's issuer up, where c has it.
+// release gives the id of c's issuer back to its account, where c has it.
 func release(tx *store.Tx, c *Cluster) {
 	id, ok := issuerID(c.Issuer)
 	if !ok {
@@ -54,7 +70,8 @@ func release(tx *store.Tx, c *Cluster) {
 	}
 	h, taken, err := hostedIssuers.Read(tx, store.Key{id})
 	if err == nil && taken && h.Account == c.Account && h.Cluster == c.Name {
-		hostedIssuers.Delete(tx, store.Key{id})
+		h.Cluster = ""
+		hostedIssuers.Put(tx, store.Key{id}, h)
 	}
 }
 

@@ -154,7 +154,7 @@ func (r *Registry) PutReport(ctx context.Context, account, cluster string, p Rep
 		if err != nil {
 			return err
 		}
-		if err := connect(tx, c, &p); err != nil {
+		if err := r.connect(tx, c, &p); err != nil {
 			return err
 		}
 		old, ok, err := reports.Read(tx, c.key())
@@ -189,14 +189,14 @@ func (r *Registry) PutReport(ctx context.Context, account, cluster string, p Rep
 }
 
 // connect writes what the report says of the cluster itself, where that is new.
-func connect(tx *store.Tx, c *Cluster, p *Report) error {
+func (r *Registry) connect(tx *store.Tx, c *Cluster, p *Report) error {
 	if c.Issuer == p.Issuer && c.JWKS == p.JWKS && c.Endpoint == p.Endpoint &&
 		c.CertificateAuthority == p.CertificateAuthority && c.Version == p.Version {
 		return nil
 	}
 	if c.Issuer != p.Issuer {
 		release(tx, c)
-		if err := claim(tx, c, p.Issuer); err != nil {
+		if err := r.claim(tx, c, p.Issuer); err != nil {
 			return err
 		}
 	}
