@@ -76,5 +76,11 @@ func TestReplaceIssuerPermission(t *testing.T) {
 	must(t, err)
 	is(t, operator.PutClusterReport(ctx, "second", other), fault.Denied, // it is the other's already
 		"podid:ReplaceClusterIssuer on resource: arn:aws:eks:us-west-2:111122223333:cluster/second")
+	_, err = w.iam.CreateProvider(ctx, iam.Provider{Account: account, Host: "ci.example.com"})
+	must(t, err)
+	ci := first
+	ci.Issuer = "https://ci.example.com"
+	is(t, operator.PutClusterReport(ctx, "second", ci), fault.Denied, // the account trusts it, and it is elsewhere
+		"podid:ReplaceClusterIssuer on resource: arn:aws:eks:us-west-2:111122223333:cluster/second")
 	must(t, operator.PutClusterReport(ctx, "second", first))
 }

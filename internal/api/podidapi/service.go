@@ -5,6 +5,7 @@ package podidapi
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/podid/podid/internal/api"
@@ -107,11 +108,11 @@ func (s *service) cluster(c *api.Call, name string) api.Resource {
 	return r
 }
 
-// putClusterReport takes a report. To become another issuer, or one that another cluster has, takes a permission of its own, which an
-// operator does not need: the account trusts issuers, and whoever holds one cluster must not be able to speak for another.
+// putClusterReport takes a report. To become another issuer, or one that the account trusts already, takes a permission of its own,
+// which an operator does not need: whoever holds one cluster must not be able to speak for another, or for an issuer elsewhere.
 func (s *service) putClusterReport(ctx context.Context, c *api.Call, in *reportInput) (*nothing, error) {
 	is, ok := s.Clusters.Find(c.Account(), in.Name)
-	if ok && is.Issuer != in.Issuer && (is.Issuer != "" || len(s.Clusters.ByIssuer(c.Account(), in.Issuer)) > 0) {
+	if ok && is.Issuer != in.Issuer && (is.Issuer != "" || s.trusted(c.Account(), in.Issuer)) {
 		if err := c.Authorize("podid:ReplaceClusterIssuer", s.cluster(c, in.Name), nil); err != nil {
 			return nil, err
 		}
@@ -126,6 +127,12 @@ func (s *service) putClusterReport(ctx context.Context, c *api.Call, in *reportI
 		r.Addons = append(r.Addons, cluster.ReportedAddon(a))
 	}
 	return &nothing{}, s.Clusters.PutReport(ctx, c.Account(), in.Name, r)
+}
+
+// trusted reports whether tokens of an issuer are good for something in an account: another cluster has it, or it is an identity provider.
+func (s *service) trusted(account, issuer string) bool {
+	_, provider := s.IAM.FindProvider(account, strings.TrimPrefix(issuer, "https://"))
+	return provider || len(s.Clusters.ByIssuer(account, issuer)) > 0
 }
 
 // maxWait bounds a long poll.
