@@ -20,38 +20,38 @@ type runner struct {
 	mu      sync.Mutex
 	plane   *plane
 	driver  driver
-	failed  error // nothing can be played
-	results map[string][]string
+	failed  error              // nothing can be played
+	results map[string]outcome // by the scenario's name
 }
 
 var runners = func() map[string]*runner {
 	m := map[string]*runner{}
 	for _, d := range drivers {
-		m[d] = &runner{client: d, results: map[string][]string{}}
+		m[d] = &runner{client: d, results: map[string]outcome{}}
 	}
 	return m
 }()
 
-// play returns what is wrong in a scenario with this client.
-func (r *runner) play(s *scenario) (wrong []string, err error) {
+// play returns what becomes of a scenario with this client.
+func (r *runner) play(s *scenario) (outcome, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if wrong, played := r.results[s.name]; played {
-		return wrong, nil
+	if o, played := r.results[s.name]; played {
+		return o, nil
 	}
 	if r.plane == nil && r.failed == nil {
 		r.failed = r.start()
 	}
 	if r.failed != nil {
-		return nil, r.failed
+		return outcome{}, r.failed
 	}
 	variables, err := r.plane.variables(context.Background(), strings.ToLower(rand.Text()[:6]))
 	if err != nil {
-		return nil, err
+		return outcome{}, err
 	}
-	wrong = s.play(r.driver, variables)
-	r.results[s.name] = wrong
-	return wrong, nil
+	o := s.play(r.driver, variables)
+	r.results[s.name] = o
+	return o, nil
 }
 
 func (r *runner) start() (err error) {
@@ -86,14 +86,14 @@ func TestScenarios(t *testing.T) {
 			}
 			t.Run(service+"/"+file+"/"+d, func(t *testing.T) {
 				t.Parallel()
-				wrong, err := runners[d].play(s)
+				o, err := runners[d].play(s)
 				if errors.Is(err, errNoPython) {
 					t.Skip(err)
 				}
 				if err != nil {
 					t.Fatal(err)
 				}
-				for _, w := range wrong {
+				for _, w := range o.wrong {
 					t.Error(w)
 				}
 			})

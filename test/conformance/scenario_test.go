@@ -115,24 +115,34 @@ type driver interface {
 	make(call) (answer, error)
 }
 
-// play makes the steps of a scenario and returns what is wrong, a sentence each. The first step that does not end as it should is the
-// last that is made, except that what the model finds wrong does not stop it.
-func (s *scenario) play(d driver, variables map[string]any) (wrong []string) {
+// An outcome is what became of a scenario with one client.
+type outcome struct {
+	wrong  []string        // a sentence each; none: all is well
+	failed map[string]bool // the calls that did not end as they should, or were not reached
+}
+
+// play makes the steps of a scenario. The first step that does not end as it should is the last that is made, except that what the model
+// finds wrong does not stop it.
+func (s *scenario) play(d driver, variables map[string]any) outcome {
+	o := outcome{failed: map[string]bool{}}
+	stopped := false
 	for i := range s.Steps {
 		st := &s.Steps[i]
-		at := fmt.Sprintf("step %d, %s: ", i+1, st.Call)
-		a, stepWrong := st.make(d, variables)
+		if stopped {
+			o.failed[st.Call] = true
+			continue
+		}
+		a, wrong := st.make(d, variables)
+		stopped = len(wrong) > 0
 		for _, p := range a.Problems {
-			wrong = append(wrong, at+"against the model: "+p)
+			wrong = append(wrong, "against the model: "+p)
 		}
-		for _, w := range stepWrong {
-			wrong = append(wrong, at+w)
-		}
-		if len(stepWrong) > 0 {
-			break
+		for _, w := range wrong {
+			o.failed[st.Call] = true
+			o.wrong = append(o.wrong, fmt.Sprintf("step %d, %s: %s", i+1, st.Call, w))
 		}
 	}
-	return wrong
+	return o
 }
 
 func (s *step) make(d driver, variables map[string]any) (a answer, wrong []string) {
