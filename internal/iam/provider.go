@@ -30,7 +30,7 @@ type Provider struct {
 	Account     string            `json:"account"`
 	Host        string            `json:"host"` // the issuer URL without https://, exactly as tokens spell it
 	ClientIDs   []string          `json:"clientIDs,omitempty"`
-	Thumbprints []string          `json:"thumbprints,omitempty"` // kept and shown; trust comes from the issuer's keys
+	Thumbprints []string          `json:"thumbprints,omitempty"` // of certificates that vouch for the issuer's host, where no known authority does
 	Tags        map[string]string `json:"tags,omitempty"`
 	CreatedAt   time.Time         `json:"createdAt"`
 }

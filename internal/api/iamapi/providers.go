@@ -21,10 +21,12 @@ func (s *service) addProviders(t *api.Typed) {
 		func(_ *api.Call, in *sdk.CreateOpenIDConnectProviderInput, keys *policy.Context) {
 			requestKeys(keys, nil, in.Tags)
 		})
-	create.Keeps = api.Members{"ThumbprintList": "trust comes from the issuer's own keys over verified TLS"}
-	create.Differs = []string{"Without a list of thumbprints there are none: nothing is fetched from the issuer when a provider is made."}
+	create.Differs = []string{
+		"Without a list of thumbprints there are none: nothing is fetched from the issuer when a provider is made.",
+		"Thumbprints count for certificates that neither the system nor --issuer-ca vouches for; a chain that is trusted needs none.",
+		"Tokens of a cluster of the account are verified with the keys that the cluster reported, and its issuer is not fetched.",
+	}
 	update := call(s.updateThumbprint, s.provider, "OpenIDConnectProviderArn")
-	update.Keeps = create.Keeps
 	t.Operations = append(t.Operations,
 		api.Op(create),
 		api.Op(call(s.getProvider, s.provider, "OpenIDConnectProviderArn")),
