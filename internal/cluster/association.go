@@ -17,7 +17,7 @@ import (
 
 const subjectAssociation = "association"
 
-// Association gives a role to a service account of a cluster. spec: pod-identity.md 1.3
+// Association gives a role to a service account of a cluster, or to all that match a pattern. spec: pod-identity.md 1.3
 type Association struct {
 	Account            string            `json:"account"`
 	Region             string            `json:"region"`
@@ -56,10 +56,13 @@ func (a *Association) write(tx *store.Tx) {
 	associationIDs.Put(tx, a.idKey(), &associationName{a.Namespace, a.ServiceAccount})
 }
 
-// remove deletes both records.
+// remove deletes what [Association.write] and, for a pattern, [Registry.insertPattern] wrote.
 func (a *Association) remove(tx *store.Tx) {
 	associations.Delete(tx, a.key())
 	associationIDs.Delete(tx, a.idKey())
+	if a.Pattern() {
+		associationPatterns.Delete(tx, a.idKey())
+	}
 }
 
 // parseRole reads a role ARN of a length that a record can keep.
@@ -86,7 +89,7 @@ func CheckRole(account, roleARN string) error {
 
 // check holds what needs no look at anything else, in AWS's order. spec: pod-identity.md 1.4, checks 4, 5 and 9 to 11
 func (a *Association) check() error {
-	if err := CheckServiceAccount(a.Namespace, a.ServiceAccount); err != nil {
+	if err := a.checkNames(); err != nil {
 		return err
 	}
 	if err := CheckRole(a.Account, a.RoleARN); err != nil {
@@ -110,15 +113,32 @@ func (a *Association) check() error {
 				"Set disableSessionTags to true to use a policy")
 		}
 	}
-	return checkTags(a.Tags)
+	return a.checkTags()
 }
 
-// externalID is the same for an association that is deleted and made again. spec: pod-identity.md 1.3.3
+// checkNames holds the rules for the names themselves; whether the cluster lets them be patterns is seen when they are written.
+func (a *Association) checkNames() error {
+	switch {
+	case !a.Pattern():
+		return CheckServiceAccount(a.Namespace, a.ServiceAccount)
+	case a.OwnerARN != "":
+		return invalidName("The service account %s of an add-on cannot be a pattern", quoted(a.ServiceAccount))
+	}
+	return checkPattern(a.pair())
+}
+
+// setExternalID keeps what the target role's trust policy asks for. It is the same for an association that is deleted and made again. Of a
+// pattern it is one too, for a StringLike: what is sent for a pod has the pod's own names. spec: pod-identity.md 1.3.3
 func (a *Association) setExternalID() {
 	a.ExternalID = ""
 	if a.TargetRoleARN != "" {
-		a.ExternalID = a.Region + "/" + a.Account + "/" + a.Cluster + "/" + a.Namespace + "/" + a.ServiceAccount
+		a.ExternalID = a.ExternalIDOf(a.Namespace, a.ServiceAccount)
 	}
+}
+
+// ExternalIDOf is what is sent to the target role for a pod of a service account that the association is for.
+func (a *Association) ExternalIDOf(namespace, serviceAccount string) string {
+	return a.Region + "/" + a.Account + "/" + a.Cluster + "/" + namespace + "/" + serviceAccount
 }
 
 // CreateAssociation makes an association. ID, ARN, external id and times are made here; token is the client request token, or empty.
@@ -127,6 +147,13 @@ func (r *Registry) CreateAssociation(ctx context.Context, a Association, token s
 	made, err := r.newAssociation(a)
 	if err != nil {
 		return nil, err
+	}
+	if made.Pattern() {
+		done, err := r.patternTurn(ctx, a.Account, a.Cluster)
+		if err != nil {
+			return nil, err
+		}
+		defer done()
 	}
 	params := []any{a.Namespace, a.ServiceAccount, a.RoleARN, a.TargetRoleARN, a.Policy, a.DisableSessionTags, a.Tags}
 	var out *Association
@@ -141,6 +168,9 @@ func (r *Registry) CreateAssociation(ctx context.Context, a Association, token s
 			return err
 		}
 		if before == "" {
+			if err := c.checkIdentity(made.Namespace, made.ServiceAccount); err != nil {
+				return err
+			}
 			return r.insertAssociation(tx, made)
 		}
 		out, err = again(tx, associations, made.key(), before, func(old *Association) string { return old.ID }, "the association "+before)
@@ -170,16 +200,24 @@ func (r *Registry) insertAssociation(tx *store.Tx, a *Association) error {
 		return fault.New(fault.Limit, subjectAssociation, "The cluster %s has reached its limit of %d pod identity associations",
 			a.Cluster, r.quotas.Of(quota.AssociationsPerCluster)).With("clusterName", a.Cluster)
 	}
-	old, exists, err := associations.Read(tx, a.key())
+	old, found, err := associations.Read(tx, a.key())
 	if err != nil {
 		return err
 	}
-	if exists {
-		return fault.New(fault.Exists, subjectAssociation, "Association already exists: %s", old.ID).With("clusterName", a.Cluster)
+	if found {
+		return fault.New(fault.Exists, subjectAssociation, "%s", exists(old.ID)).With("clusterName", a.Cluster)
+	}
+	if a.Pattern() {
+		if err := r.insertPattern(tx, a); err != nil {
+			return err
+		}
 	}
 	a.write(tx)
 	return nil
 }
+
+// exists is AWS's sentence, from which clients take the id.
+func exists(id string) string { return "Association already exists: " + id }
 
 // UpdateAssociation changes an association: f gets a private copy and may be called again on a newer one. What it may change is the
 // role, the target role, the policy and whether there are session tags; the rest stays.
@@ -278,9 +316,26 @@ func (r *Registry) associationByID(account, cluster, id string) (*Association, b
 	return associations.Get(s, store.Key{account, cluster, name.Namespace, name.ServiceAccount})
 }
 
-// Lookup is the question of every token exchange: which association does a service account have? What this replica does not know, it
-// asks etcd for once more before it fails with fault.NotFound.
+// Lookup is the question of every token exchange: which association counts for a service account? Its own, or else the most specific
+// pattern that matches it. What this replica does not know, it asks etcd for once more before it fails with fault.NotFound. A more specific
+// association that was made through another replica counts here when that is known here, as a change of a role does.
 func (r *Registry) Lookup(ctx context.Context, account, cluster, namespace, serviceAccount string) (*Association, error) {
+	if a, ok := r.find(r.db.Snapshot(), account, cluster, namespace, serviceAccount); ok {
+		return a, nil
+	}
+	a, err := r.Exact(ctx, account, cluster, namespace, serviceAccount)
+	if fault.Of(err).Kind != fault.NotFound {
+		return a, err
+	}
+	if a, ok := r.find(r.db.Snapshot(), account, cluster, namespace, serviceAccount); ok {
+		return a, nil
+	}
+	return nil, err
+}
+
+// Exact is the association that was made for just these two names, which for a pattern are the pattern. Before it fails with fault.NotFound it
+// makes sure, and then this replica knows whatever was acknowledged before the call.
+func (r *Registry) Exact(ctx context.Context, account, cluster, namespace, serviceAccount string) (*Association, error) {
 	key := store.Key{account, cluster, namespace, serviceAccount}
 	if a, ok := associations.Get(r.db.Snapshot(), key); ok {
 		return a, nil

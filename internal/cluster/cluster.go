@@ -182,7 +182,7 @@ func (r *Registry) make(ctx context.Context, operation string, c Cluster, params
 	if err := CheckName(c.Name); err != nil {
 		return nil, err
 	}
-	if err := checkTags(c.Tags); err != nil {
+	if err := checkClusterTags(c.Tags); err != nil {
 		return nil, err
 	}
 	if err := checkSettings(c.Settings); err != nil {

@@ -350,13 +350,13 @@ func TestTags(t *testing.T) {
 	must(t, err)
 	c, _ := r.Find(account, "c")
 	for _, resource := range []string{c.ARN(), n.ARN(), a.ARN()} {
-		must(t, r.Retag(ctx, account, resource, func(tags map[string]string) { tags["k"] = "v" }))
+		must(t, r.Retag(ctx, account, resource, func(x *cluster.Tagged) error { x.Tags["k"] = "v"; return nil }))
 		tagged, err := r.Tagged(account, resource)
 		must(t, err)
 		if diff := cmp.Diff(map[string]string{"k": "v"}, tagged.Tags); diff != "" {
 			t.Error(diff)
 		}
-		is(t, r.Retag(ctx, account, resource, func(tags map[string]string) { tags["aws:k"] = "v" }), fault.Invalid, "resource", "reserved")
+		is(t, r.Retag(ctx, account, resource, func(x *cluster.Tagged) error { x.Tags["aws:k"] = "v"; return nil }), fault.Invalid, "resource", "reserved")
 		_, err = r.Tagged("444455556666", resource)
 		is(t, err, fault.NotFound, "resource", "")
 		_, err = r.Tagged(account, resource+"x")

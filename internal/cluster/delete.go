@@ -8,8 +8,8 @@ import (
 	"github.com/podid/podid/internal/store"
 )
 
-// deleteBatch is how many things are removed in one transaction; an association is two records.
-const deleteBatch = 50
+// deleteBatch is how many things are removed in one transaction; an association is two records, or three where it is for a pattern.
+const deleteBatch = 40
 
 // Delete removes a cluster with its add-ons, access entries and associations and returns what it was, DELETING. It refuses while there are node
 // groups, and while the cluster is protected.
@@ -76,6 +76,7 @@ func (r *Registry) finish(ctx context.Context, c *Cluster) error {
 				addons.Delete(tx, key)
 			}
 			reports.Delete(tx, c.key())
+			patternGuards.Delete(tx, c.key())
 			release(tx, c)
 			clusters.Delete(tx, c.key())
 			return nil

@@ -3,6 +3,7 @@ package cluster
 import (
 	"encoding/hex"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -104,21 +105,29 @@ const (
 	maxTagValue = 256
 )
 
-// checkTags holds the rules for a resource's whole set of tags.
-func checkTags(tags map[string]string) error {
+const subjectTags = "tags"
+
+// checkTags holds the rules for a resource's whole set of tags. Own are those of podid's own that the resource may have, or how they begin,
+// where they end in a slash: a misspelt one would be without effect, and is refused.
+func checkTags(tags map[string]string, own ...string) error {
 	if len(tags) > maxTags {
-		return fault.New(fault.Invalid, "tags", "A resource has at most %d tags, not %d", maxTags, len(tags))
+		return fault.New(fault.Invalid, subjectTags, "A resource has at most %d tags, not %d", maxTags, len(tags))
 	}
 	for key, value := range tags {
 		switch {
 		case key == "" || utf8.RuneCountInString(key) > maxTagKey || !tagText(key):
-			return fault.New(fault.Invalid, "tags", "The tag key %s is not valid: it has 1 to %d letters, digits, spaces and _.:/=+-@",
+			return fault.New(fault.Invalid, subjectTags, "The tag key %s is not valid: it has 1 to %d letters, digits, spaces and _.:/=+-@",
 				quoted(key), maxTagKey)
 		case utf8.RuneCountInString(value) > maxTagValue || !tagText(value):
-			return fault.New(fault.Invalid, "tags", "The value of tag %s is not valid: it has at most %d letters, digits, spaces and _.:/=+-@",
+			return fault.New(fault.Invalid, subjectTags, "The value of tag %s is not valid: it has at most %d letters, digits, spaces and _.:/=+-@",
 				quoted(key), maxTagValue)
 		case strings.HasPrefix(strings.ToLower(key), "aws:"):
-			return fault.New(fault.Invalid, "tags", "The tag key %s is not valid: the prefix aws: is reserved", quoted(key))
+			return fault.New(fault.Invalid, subjectTags, "The tag key %s is not valid: the prefix aws: is reserved", quoted(key))
+		case len(key) >= len(ownTags) && strings.EqualFold(key[:len(ownTags)], ownTags) && !slices.ContainsFunc(own, func(name string) bool {
+			return key == name || strings.HasSuffix(name, "/") && strings.HasPrefix(key, name)
+		}):
+			return fault.New(fault.Invalid, subjectTags, "The tag key %s is not valid: the prefix %s is podid's own, and there is no such tag here",
+				quoted(key), ownTags)
 		}
 	}
 	return nil

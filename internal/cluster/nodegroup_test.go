@@ -59,7 +59,7 @@ func TestObservedNodegroups(t *testing.T) {
 	if len(tagged.Tags) != 0 {
 		t.Errorf("it has the tags %v", tagged.Tags)
 	}
-	is(t, r.Retag(ctx, account, seen.ARN(), func(map[string]string) {}), fault.NotFound, "resource", "")
+	is(t, r.Retag(ctx, account, seen.ARN(), func(*cluster.Tagged) error { return nil }), fault.NotFound, "resource", "")
 	_, err = r.DeleteNodegroup(ctx, account, "c", "pool")
 	is(t, err, fault.Invalid, "node group", "Nobody created the node group pool")
 

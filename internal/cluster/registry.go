@@ -9,7 +9,8 @@
 // stored: it is computed from the two, so it cannot be out of date.
 //
 // An association is two records, one under what it is for and one under its id, written in one transaction: of any number of
-// concurrent creates for one service account exactly one wins.
+// concurrent creates for one service account exactly one wins. Where a cluster's owner lets it, an association may be for a pattern; of
+// those that match a service account the most specific counts, and two that could be equally good cannot be made.
 //
 // Lookups read the newest snapshot and return shared values that must not be changed. The lookups that may refuse somebody
 // ([Registry.Lookup], [Registry.Get]) make sure with one linearizable read first.
@@ -57,26 +58,30 @@ type Registry struct {
 
 	endedFor time.Duration // how long an ended pod is remembered
 	views    sync.Map      // [2]string of account and cluster: *view, of those that are watched
+	patterns sync.Map      // [2]string of account and cluster: *patternView, of those that have patterns
+	turns    sync.Map      // [2]string of account and cluster: chan struct{}, of those in which a pattern was made here
 }
 
 // The tables. Every key begins with the account, so that one account's clusters lie together.
 var (
-	clusters       = store.NewTable[Cluster]("cluster")                  // account, name
-	reports        = store.NewTable[Report]("cluster-report")            // account, cluster
-	nodegroups     = store.NewTable[Nodegroup]("cluster-nodegroup")      // account, cluster, name
-	addons         = store.NewTable[Addon]("cluster-addon")              // account, cluster, name
-	associations   = store.NewTable[Association]("association")          // account, cluster, namespace, service account
-	associationIDs = store.NewTable[associationName]("association-id")   // account, cluster, id
-	requests       = store.NewTable[request]("cluster-request")          // account, cluster id, operation, client request token
-	endedPods      = store.NewTable[endedPod]("ended-pod")               // account, cluster id, pod uid
-	accessEntries  = store.NewTable[AccessEntry]("cluster-access-entry") // account, cluster, principal ARN
-	updates        = store.NewTable[Update]("cluster-update")            // account, cluster, update id
-	hostedIssuers  = store.NewTable[hostedIssuer]("cluster-issuer")      // the issuer's id: 32 hex digits
+	clusters            = store.NewTable[Cluster]("cluster")                        // account, name
+	reports             = store.NewTable[Report]("cluster-report")                  // account, cluster
+	nodegroups          = store.NewTable[Nodegroup]("cluster-nodegroup")            // account, cluster, name
+	addons              = store.NewTable[Addon]("cluster-addon")                    // account, cluster, name
+	associations        = store.NewTable[Association]("association")                // account, cluster, namespace, service account
+	associationIDs      = store.NewTable[associationName]("association-id")         // account, cluster, id
+	associationPatterns = store.NewTable[associationName]("association-pattern")    // account, cluster, id: those that are for patterns
+	patternGuards       = store.NewTable[patternGuard]("association-pattern-guard") // account, cluster
+	requests            = store.NewTable[request]("cluster-request")                // account, cluster id, operation, client request token
+	endedPods           = store.NewTable[endedPod]("ended-pod")                     // account, cluster id, pod uid
+	accessEntries       = store.NewTable[AccessEntry]("cluster-access-entry")       // account, cluster, principal ARN
+	updates             = store.NewTable[Update]("cluster-update")                  // account, cluster, update id
+	hostedIssuers       = store.NewTable[hostedIssuer]("cluster-issuer")            // the issuer's id: 32 hex digits
 )
 
 // Schema lists the tables of this package for store.Config.
 func Schema() []store.Definition {
-	return []store.Definition{clusters, reports, nodegroups, addons, associations, associationIDs, requests, endedPods, accessEntries, updates, hostedIssuers}
+	return []store.Definition{clusters, reports, nodegroups, addons, associations, associationIDs, associationPatterns, patternGuards, requests, endedPods, accessEntries, updates, hostedIssuers}
 }
 
 // New makes a Registry on a database that was opened with this package's [Schema].

@@ -14,9 +14,20 @@ const subjectResource = "resource"
 
 // Tagged is something that carries tags.
 type Tagged struct {
-	ARN  string
-	Type string // cluster, nodegroup, addon, podidentityassociation, access-entry
-	Tags map[string]string
+	ARN     string
+	Type    string // cluster, nodegroup, addon, podidentityassociation, access-entry
+	Tags    map[string]string
+	RoleARN string // of an association
+}
+
+// OwnTag tells whether a tag is one of podid's own, which change what a cluster or an association does.
+func OwnTag(key string) bool { return strings.HasPrefix(key, ownTags) }
+
+// ownTagsOf are those of a resource's tags.
+func ownTagsOf(tags map[string]string) map[string]string {
+	own := maps.Clone(tags)
+	maps.DeleteFunc(own, func(key, _ string) bool { return !OwnTag(key) })
+	return own
 }
 
 // Tagged finds a resource of an account by its ARN.
@@ -46,7 +57,7 @@ func (r *Registry) Tagged(account, resource string) (*Tagged, error) {
 		}
 	case "podidentityassociation":
 		if a, ok := r.associationByID(path[0], path[1], path[2]); ok {
-			t.Tags, found = a.Tags, true
+			t.Tags, t.RoleARN, found = a.Tags, a.RoleARN, true
 		}
 	}
 	if !found {
@@ -55,8 +66,9 @@ func (r *Registry) Tagged(account, resource string) (*Tagged, error) {
 	return t, nil
 }
 
-// Retag changes the tags of a resource: f gets a private copy of them, never nil, and changes it.
-func (r *Registry) Retag(ctx context.Context, account, resource string, f func(map[string]string)) error {
+// Retag changes the tags of a resource: f gets the resource with a private copy of them, never nil, and changes that. It may be called again
+// on a newer state. Tags of podid's own are what an association is, so its time of modification tells of them.
+func (r *Registry) Retag(ctx context.Context, account, resource string, f func(*Tagged) error) error {
 	t, path, err := r.parse(account, resource)
 	if err != nil {
 		return err
@@ -64,17 +76,22 @@ func (r *Registry) Retag(ctx context.Context, account, resource string, f func(m
 	return r.db.Update(ctx, func(tx *store.Tx) error {
 		switch t.Type {
 		case "cluster":
-			return retag(tx, clusters, path, resource, func(c *Cluster) *map[string]string { return &c.Tags }, f)
+			return retag(tx, clusters, path, *t, func(c *Cluster) *map[string]string { return &c.Tags }, f, func(c *Cluster, _ bool) error {
+				if err := checkClusterTags(c.Tags); err != nil {
+					return err
+				}
+				return r.checkPatternsOff(tx, c)
+			})
 		case "nodegroup":
-			return retag(tx, nodegroups, path, resource, func(n *Nodegroup) *map[string]string { return &n.Tags }, f)
+			return retag(tx, nodegroups, path, *t, func(n *Nodegroup) *map[string]string { return &n.Tags }, f, nil)
 		case "addon":
-			return retag(tx, addons, path, resource, func(a *Addon) *map[string]string { return &a.Tags }, f)
+			return retag(tx, addons, path, *t, func(a *Addon) *map[string]string { return &a.Tags }, f, nil)
 		case "access-entry":
 			e, ok := r.entryByARN(path, resource)
 			if !ok {
 				return noResource(resource)
 			}
-			return retag(tx, accessEntries, e.key(), resource, func(e *AccessEntry) *map[string]string { return &e.Tags }, f)
+			return retag(tx, accessEntries, e.key(), *t, func(e *AccessEntry) *map[string]string { return &e.Tags }, f, nil)
 		}
 		name, ok, err := associationIDs.Read(tx, path)
 		if err != nil {
@@ -84,7 +101,12 @@ func (r *Registry) Retag(ctx context.Context, account, resource string, f func(m
 			return noResource(resource)
 		}
 		key := store.Key{path[0], path[1], name.Namespace, name.ServiceAccount}
-		return retag(tx, associations, key, resource, func(a *Association) *map[string]string { return &a.Tags }, f)
+		return retag(tx, associations, key, *t, func(a *Association) *map[string]string { return &a.Tags }, f, func(a *Association, own bool) error {
+			if own {
+				a.ModifiedAt = r.clock()
+			}
+			return a.checkTags()
+		})
 	})
 }
 
@@ -94,26 +116,38 @@ type named[T any] interface {
 	ARN() string
 }
 
+// retag changes the tags of one record. Check holds the rules for them, nil those that hold for all, and learns whether podid's own changed.
 func retag[T any, P named[T]](
-	tx *store.Tx, table store.Table[T], key store.Key, resource string, tagsOf func(P) *map[string]string, f func(map[string]string),
+	tx *store.Tx, table store.Table[T], key store.Key, t Tagged, tagsOf func(P) *map[string]string, f func(*Tagged) error, check func(P, bool) error,
 ) error {
 	v, ok, err := table.Read(tx, key)
 	if err != nil {
 		return err
 	}
-	if !ok || P(v).ARN() != resource {
-		return noResource(resource)
+	if !ok || P(v).ARN() != t.ARN {
+		return noResource(t.ARN)
 	}
 	tags := tagsOf(v)
-	changed := maps.Clone(*tags)
-	if changed == nil {
-		changed = map[string]string{}
+	before := *tags
+	if t.Tags = maps.Clone(before); t.Tags == nil {
+		t.Tags = map[string]string{}
 	}
-	f(changed)
-	if err := checkTags(changed); err != nil {
-		return fault.New(fault.Invalid, subjectResource, "%s", fault.Of(err).Public)
+	if a, ok := any(v).(*Association); ok {
+		t.RoleARN = a.RoleARN
 	}
-	*tags = changed
+	if err := f(&t); err != nil {
+		return err
+	}
+	*tags = t.Tags
+	if check == nil {
+		check = func(P, bool) error { return checkTags(t.Tags) }
+	}
+	if err := check(v, !maps.Equal(ownTagsOf(before), ownTagsOf(t.Tags))); err != nil {
+		if problem := fault.Of(err); problem.Kind == fault.Invalid {
+			return fault.New(fault.Invalid, subjectResource, "%s", problem.Public)
+		}
+		return err
+	}
 	table.Put(tx, key, v)
 	return nil
 }

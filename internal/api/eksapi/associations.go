@@ -100,7 +100,10 @@ func (s *service) createAssociation(
 		TargetRoleARN: aws.ToString(in.TargetRoleArn), Policy: aws.ToString(in.Policy), DisableSessionTags: aws.ToBool(in.DisableSessionTags),
 		Tags: in.Tags,
 	}
-	if err := s.check(c, home, wanted.Namespace, wanted.ServiceAccount, wanted.RoleARN); err != nil {
+	if err := s.Clusters.CheckIdentity(ctx, home, wanted.Namespace, wanted.ServiceAccount); err != nil {
+		return nil, err
+	}
+	if err := s.checkRole(c, home.Account, home.Name, wanted.RoleARN); err != nil {
 		return nil, err
 	}
 	a, err := s.Clusters.CreateAssociation(ctx, wanted, aws.ToString(in.ClientRequestToken))
@@ -202,14 +205,14 @@ func (s *service) listAssociations(
 	return out, nil
 }
 
-// findAssociations finds as many associations as a page needs to know whether there is another one. With both names it is a question about
-// one service account, which others act upon: whether a pod that is being created gets an identity. That is one lookup, and "none" is
-// made sure of.
+// findAssociations finds as many associations as a page needs to know whether there is another one. Filters are compared with the names that
+// an association was made for, be they patterns or not. With both names it is one lookup, and as others act upon its answer, "none" is made
+// sure of.
 func (s *service) findAssociations(
 	ctx context.Context, home *cluster.Cluster, namespace, serviceAccount string, p page,
 ) ([]*cluster.Association, error) {
 	if namespace != "" && serviceAccount != "" {
-		a, err := s.Clusters.Lookup(ctx, home.Account, home.Name, namespace, serviceAccount)
+		a, err := s.Clusters.Exact(ctx, home.Account, home.Name, namespace, serviceAccount)
 		if errors.Is(err, fault.NotFound) {
 			return nil, nil
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/podid/podid/internal/api"
 	"github.com/podid/podid/internal/arn"
+	"github.com/podid/podid/internal/cluster"
 	"github.com/podid/podid/internal/fault"
 	"github.com/podid/podid/internal/policy"
 )
@@ -62,12 +63,38 @@ func (s *service) tagOperations() []api.AnyOperation {
 func (s *service) changeTags(ctx context.Context, c *api.Call, resourceARN *string, set map[string]string, remove []string) error {
 	text := aws.ToString(resourceARN)
 	c.Record.Touch(text, c.Account(), "")
-	return tagging(s.Clusters.Retag(ctx, c.Account(), text, func(current map[string]string) {
-		maps.Copy(current, set)
+	return tagging(s.Clusters.Retag(ctx, c.Account(), text, func(t *cluster.Tagged) error {
+		before := maps.Clone(t.Tags)
+		maps.Copy(t.Tags, set)
 		for _, k := range remove {
-			delete(current, k)
+			delete(t.Tags, k)
 		}
+		return s.mayChange(c, t, before)
 	}))
+}
+
+// mayChange asks for what tags of podid's own need besides the permission to tag: they change what a cluster does, or whose sessions an
+// association's pods get, and so need what the call needs that changes these.
+func (s *service) mayChange(c *api.Call, t *cluster.Tagged, before map[string]string) error {
+	own := func(tags map[string]string) map[string]string {
+		tags = maps.Clone(tags)
+		maps.DeleteFunc(tags, func(key, _ string) bool { return !cluster.OwnTag(key) })
+		return tags
+	}
+	if maps.Equal(own(before), own(t.Tags)) {
+		return nil
+	}
+	resource := api.Resource{ARN: t.ARN, Account: c.Account(), Tags: before}
+	switch t.Type {
+	case "cluster":
+		return c.Authorize("eks:UpdateClusterConfig", resource, nil)
+	case "podidentityassociation":
+		if err := c.Authorize("eks:UpdatePodIdentityAssociation", resource, nil); err != nil {
+			return err
+		}
+		return c.Authorize("iam:PassRole", api.Resource{ARN: t.RoleARN, Account: c.Account()}, passedTo(servicePrincipal))
+	}
+	return nil
 }
 
 // tagging words failures as the tagging operations do, which have error shapes of their own. spec: pod-identity.md 1.10
