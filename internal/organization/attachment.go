@@ -128,7 +128,10 @@ func (o *Organization) checkRoot(id string) error {
 // EnableType enables a type of policy. Its policy that allows everything is attached to the root and to everything below, so that the
 // type limits nothing until somebody says so.
 func (d *Directory) EnableType(ctx context.Context, account, root string, t Type) (*Organization, error) {
-	return d.changeTypes(ctx, account, root, t, func(o *Organization) error {
+	return d.changeTypes(ctx, account, root, func(o *Organization) error {
+		if err := checkType(t); err != nil {
+			return err
+		}
 		if slices.Contains(o.Types, t) {
 			return fault.New(fault.Exists, "policy type", "The specified policy type is already enabled.")
 		}
@@ -144,7 +147,7 @@ func (d *Directory) EnableType(ctx context.Context, account, root string, t Type
 
 // DisableType disables a type of policy and detaches its policies from everything. The policies themselves stay.
 func (d *Directory) DisableType(ctx context.Context, account, root string, t Type) (*Organization, error) {
-	return d.changeTypes(ctx, account, root, t, func(o *Organization) error {
+	return d.changeTypes(ctx, account, root, func(o *Organization) error {
 		if !slices.Contains(o.Types, t) {
 			return notEnabled(t)
 		}
@@ -157,12 +160,9 @@ func (d *Directory) DisableType(ctx context.Context, account, root string, t Typ
 	})
 }
 
-func (d *Directory) changeTypes(ctx context.Context, account, root string, t Type, f func(*Organization) error) (*Organization, error) {
+func (d *Directory) changeTypes(ctx context.Context, account, root string, f func(*Organization) error) (*Organization, error) {
 	var out *Organization
 	err := d.change(ctx, account, func(_ *store.Tx, o *Organization) error {
-		if err := checkType(t); err != nil {
-			return err
-		}
 		if err := o.checkRoot(root); err != nil {
 			return err
 		}

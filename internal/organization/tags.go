@@ -51,7 +51,7 @@ func (d *Directory) Untag(ctx context.Context, account, id string, keys []string
 
 func (d *Directory) retag(ctx context.Context, account, id string, f func(map[string]string) map[string]string) error {
 	return d.change(ctx, account, func(tx *store.Tx, o *Organization) error {
-		if !o.holds(id) {
+		if !o.Taggable(id) {
 			return noTarget()
 		}
 		t, ok, err := tagSets.Read(tx, store.Key{o.ID, id})
@@ -65,8 +65,9 @@ func (d *Directory) retag(ctx context.Context, account, id string, f func(map[st
 	})
 }
 
-// holds reports whether an id is one of something that can have tags.
-func (o *Organization) holds(id string) bool {
+// Taggable reports whether an id is one of something that can have tags: the root, a unit, an account, or one of the organization's own
+// policies.
+func (o *Organization) Taggable(id string) bool {
 	_, isPolicy := o.Policies[id]
 	return id == o.RootID || o.Units[id] != nil || o.Accounts[id] != nil || isPolicy
 }

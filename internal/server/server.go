@@ -18,6 +18,7 @@ import (
 	"github.com/podid/podid/internal/api/eksapi"
 	"github.com/podid/podid/internal/api/eksauthapi"
 	"github.com/podid/podid/internal/api/iamapi"
+	"github.com/podid/podid/internal/api/organizationsapi"
 	"github.com/podid/podid/internal/api/podidapi"
 	"github.com/podid/podid/internal/api/s3api"
 	"github.com/podid/podid/internal/api/stsapi"
@@ -130,6 +131,7 @@ func (c *Config) run(ctx context.Context, l net.Listener, tlsConfig *tls.Config,
 			eksapi.New(eksapi.Config{Clusters: clusters, IAM: directory}),
 			eksauthapi.New(eksauthapi.Config{Clusters: clusters, Authorizer: authorizer, Ring: ring}),
 			iamapi.New(iamapi.Config{IAM: directory}),
+			organizationsapi.New(organizationsapi.Config{Organizations: orgs, IAM: directory}),
 			stsapi.New(stsapi.Config{IAM: directory, Authorizer: authorizer, Ring: ring, Keys: newProviderKeys(clusters, issuers).find}),
 			s3api.New(s3api.Config{Region: c.Region, Buckets: buckets, Store: objects, Hosts: c.TLS.Hosts}),
 			podidapi.New(podidapi.Config{Clusters: clusters, IAM: directory, Stopping: ctx.Done()}),
