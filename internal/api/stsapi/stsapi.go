@@ -60,7 +60,11 @@ func New(c Config) *api.Typed {
 			Refuses: api.Members{
 				"ProviderId": "tokens are OpenID Connect tokens, which name their issuer", "MinimumSessionTokenSize": noPadding,
 			},
-			Differs: []string{differsPacked, differsPolicies},
+			Differs: []string{
+				differsPacked, differsPolicies,
+				"IDPRejectedClaim is never answered: tokens are proven with the issuer's keys, and no issuer is asked about one.",
+				"InvalidIdentityToken and AccessDenied say in parentheses what was found, after AWS's text.",
+			},
 		}),
 		// Like those of roles, sessions of users are package authz's to grant: it asks for the permissions.
 		api.Op(api.Operation[sdk.GetSessionTokenInput, sdk.GetSessionTokenOutput]{
