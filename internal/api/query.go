@@ -265,14 +265,11 @@ type queryError struct {
 	Type      string   `xml:"Error>Type"`
 	Code      string   `xml:"Error>Code"`
 	Message   string   `xml:"Error>Message"`
-	Encoded   string   `xml:"Error>EncodedMessage,omitempty"`
 	RequestID string   `xml:"RequestId"`
 }
 
-func (q Query) fail(w http.ResponseWriter, s Shape, text string, members map[string]string, requestID string) {
-	e := queryError{
-		Namespace: q.Namespace, Type: "Sender", Code: s.Code, Message: text, Encoded: members[memberEncoded], RequestID: requestID,
-	}
+func (q Query) fail(w http.ResponseWriter, s Shape, text string, _ map[string]string, requestID string) {
+	e := queryError{Namespace: q.Namespace, Type: "Sender", Code: s.Code, Message: text, RequestID: requestID}
 	if s.Status >= http.StatusInternalServerError {
 		e.Type = "Receiver"
 	}

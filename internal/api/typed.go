@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"slices"
 
-	"github.com/podid/podid/internal/arn"
 	"github.com/podid/podid/internal/fault"
 )
 
@@ -92,7 +91,7 @@ func (s *Typed) fail(x *Exchange, f *fault.Error) {
 	}
 	x.failed(f, shape, text)
 	if message := x.Encoded(f); message != "" {
-		if s.Quiet || x.Caller.Principal.Kind == arn.Anonymous { // the bearer of a token, which signs nothing
+		if s.Quiet {
 			f = f.With(memberEncoded, message)
 		} else {
 			text += encodedBefore + message

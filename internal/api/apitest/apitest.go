@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -89,7 +90,7 @@ func (p *Plane) Last() *api.Record {
 	return all[len(all)-1]
 }
 
-// Refused ends the test unless an SDK was refused with this code and status. It returns the text.
+// Refused ends the test unless an SDK was refused with this code and status. It returns the text, without the encoded message behind it.
 func Refused(t testing.TB, err error, code string, status int) string {
 	t.Helper()
 	failure, ok := errors.AsType[smithy.APIError](err)
@@ -103,5 +104,6 @@ func Refused(t testing.TB, err error, code string, status int) string {
 	if response.ServiceRequestID() == "" {
 		t.Error("the answer has no request id")
 	}
-	return failure.ErrorMessage()
+	text, _, _ := strings.Cut(failure.ErrorMessage(), " Encoded authorization failure message: ")
+	return text
 }

@@ -1,6 +1,9 @@
 package stsapi_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -36,8 +39,8 @@ func TestAssumeRole(t *testing.T) {
 	if left := time.Until(*out.Credentials.Expiration); left < 14*time.Minute || left > 15*time.Minute {
 		t.Errorf("the session lasts %s", left)
 	}
-	if int(*out.SessionTokenSize) != len(*out.Credentials.SessionToken) || *out.SessionTokenUtilization < 1 {
-		t.Errorf("the token has size %d, %d percent", *out.SessionTokenSize, *out.SessionTokenUtilization)
+	if int(*out.SessionTokenSize) != len(*out.Credentials.SessionToken) || *out.SessionTokenUtilization < 1 || *out.PackedPolicySize != 1 {
+		t.Errorf("the token has size %d, %d percent, packed %d", *out.SessionTokenSize, *out.SessionTokenUtilization, *out.PackedPolicySize)
 	}
 	rec := w.Last()
 	if rec.EventName != "AssumeRole" || rec.AdditionalData.Credential != sessionARN || len(rec.Resources) != 1 || rec.Resources[0].ARN != roleARN {
@@ -99,6 +102,11 @@ func TestAssumeRoleRefuses(t *testing.T) {
 		{"too long for the role", in(func(i *sdk.AssumeRoleInput) { i.DurationSeconds = aws.Int32(7200) }), "ValidationError", 400, "MaxSessionDuration"},
 		{"policy", in(func(i *sdk.AssumeRoleInput) { i.Policy = aws.String(`{"Version":"2012-10-17"}`) }), "MalformedPolicyDocument", 400, "Syntax errors in policy."},
 		{"empty policy", in(func(i *sdk.AssumeRoleInput) { i.Policy = aws.String("") }), "ValidationError", 400, ""},
+		{"large tags", in(func(i *sdk.AssumeRoleInput) {
+			for n := range 50 {
+				i.Tags = append(i.Tags, types.Tag{Key: aws.String(fmt.Sprint("key", n)), Value: aws.String(noise(fmt.Sprint(n)))})
+			}
+		}), "PackedPolicyTooLarge", 400, "Packed size of session tags consumes "},
 		{"large policy", in(func(i *sdk.AssumeRoleInput) {
 			i.Policy = aws.String(`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:::` + strings.Repeat("b", 2048) + `"}}`)
 		}), "PackedPolicyTooLarge", 400, ""},
@@ -136,6 +144,16 @@ func TestAssumeRoleRefuses(t *testing.T) {
 	if text := apitest.Refused(t, err, "AccessDenied", http.StatusForbidden); text != "Roles may not be assumed by root accounts." {
 		t.Errorf("refused with %s", text)
 	}
+}
+
+// noise is 256 characters that do not pack.
+func noise(seed string) string {
+	var b strings.Builder
+	for i := range 4 {
+		sum := sha256.Sum256([]byte(seed + fmt.Sprint(i)))
+		b.WriteString(hex.EncodeToString(sum[:]))
+	}
+	return b.String()
 }
 
 func TestGetCallerIdentityNeedsNoPermission(t *testing.T) {
