@@ -3,14 +3,15 @@ package authz
 import (
 	"strings"
 
+	"github.com/podid/podid/internal/arn"
 	"github.com/podid/podid/internal/policy"
 )
 
 // controls adds to a question what organizations say about it: the service control policies of the caller's account and the resource
-// control policies of the account that owns the resource. Accounts outside organizations, and management accounts, have neither. No
-// role is exempt from them, as there are no service-linked roles here.
+// control policies of the account that owns the resource. Accounts outside organizations, and management accounts, have neither.
+// spec: iam-policy.md 6.1
 func (a *Authorizer) controls(set *policy.Set, c Caller, r *policy.Request) {
-	if m := a.organizations.Of(c.Principal.Account); m != nil {
+	if m := a.organizations.Of(c.Principal.Account); m != nil && !serviceLinked(c) {
 		set.SCP = m.SCP
 		if set.Names != nil {
 			set.Names.SCP = m.SCPNames
@@ -25,6 +26,16 @@ func (a *Authorizer) controls(set *policy.Set, c Caller, r *policy.Request) {
 			set.Names.RCP = m.RCPNames
 		}
 	}
+}
+
+// serviceLinked reports whether a caller is a session of a service-linked role, which no service control policy binds. The path of
+// such roles is one that nobody can give to a role of their own, and only services can assume them.
+func serviceLinked(c Caller) bool {
+	if c.Principal.Kind != arn.RoleSession {
+		return false
+	}
+	_, path, _ := strings.Cut(c.Principal.RoleARN, ":role")
+	return strings.HasPrefix(path, "/aws-service-role/")
 }
 
 // hasRCPs reports whether resource control policies bear on an action: they are for the services whose resources carry policies of
