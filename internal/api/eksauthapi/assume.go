@@ -3,6 +3,8 @@ package eksauthapi
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,24 +31,62 @@ const (
 	chainedLifetime = time.Hour
 )
 
-const maxNodeName = 253
+// Lengths of what the caller says of its node. The model bounds none of them.
+const (
+	maxNodeName   = 253
+	maxInstanceID = 255
+	maxZone       = 63
+)
+
+// checkPlace validates what the caller says of its node: it goes into the records of requests. Instances are not only EC2's.
+func checkPlace(member string, value *string, longest int, punctuation string) error {
+	v := aws.ToString(value)
+	for i := range len(v) {
+		if c := v[i]; (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && strings.IndexByte(punctuation, c) < 0 {
+			return fault.New(fault.Invalid, "parameter", "%s has letters, digits and any of %s", member, punctuation)
+		}
+	}
+	if len(v) > longest {
+		return fault.New(fault.Invalid, "parameter", "%s has at most %d characters", member, longest)
+	}
+	return nil
+}
 
 // checkInput validates the request's syntax. What the token says is not looked at here.
 func checkInput(in *AssumeRoleForPodIdentityInput) error {
 	if err := cluster.CheckName(aws.ToString(in.ClusterName)); err != nil {
 		return fault.New(fault.Invalid, "parameter", "%s", fault.Of(err).Public)
 	}
-	if len(aws.ToString(in.EksNodeName)) > maxNodeName {
-		return fault.New(fault.Invalid, "parameter", "eksNodeName has at most %d characters", maxNodeName)
+	for _, err := range []error{
+		checkPlace("eksNodeName", in.EksNodeName, maxNodeName, ".-"), checkPlace("instanceId", in.InstanceId, maxInstanceID, "._:/-"),
+		checkPlace("zone", in.Zone, maxZone, "._-"),
+	} {
+		if err != nil {
+			return err
+		}
 	}
 	token := aws.ToString(in.Token)
 	if token == "" {
 		return fault.New(fault.Invalid, "parameter", "token is required")
 	}
-	if len(token) > oidc.MaxToken || strings.Count(token, ".") != 2 {
+	if len(token) > oidc.MaxToken || !threeParts(token) {
 		return fault.New(fault.Invalid, "parameter", "token must be a JSON Web Token of at most %d characters", oidc.MaxToken)
 	}
 	return nil
+}
+
+// threeParts is the model's pattern of a token. spec: pod-identity.md 2.2
+func threeParts(token string) bool {
+	parts := 0
+	for part := range strings.SplitSeq(token, ".") {
+		parts++
+		if part == "" || strings.ContainsFunc(part, func(r rune) bool {
+			return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-_=", r)
+		}) {
+			return false
+		}
+	}
+	return parts == 3
 }
 
 // assumeRoleForPodIdentity takes the steps of spec 2.3 in their order.
@@ -210,14 +250,17 @@ func notAssumable(err error) error {
 // assume asks the association's role and then, with its session, the target role. Tags and session policy go where the
 // matrix of spec 2.6 says.
 func (s *service) assume(c *api.Call, home *cluster.Cluster, a *cluster.Association, pod *credential.Pod) (credential.Session, error) {
-	name := sessionName(home.Name, pod.PodName)
+	choice, err := a.Session()
+	if err != nil {
+		return credential.Session{}, err
+	}
+	name := sessionName(home, pod, choice.Name)
 	q := authz.Assumption{
 		Caller: authz.ServiceCaller(ServicePrincipal), Action: authz.AssumeRole, RoleARN: a.RoleARN, SessionName: name, Duration: lifetime,
 		SourceARN: home.ARN(), SourceAccount: home.Account, Pod: pod, Via: credential.ViaPodIdentity, Network: c.Network,
 	}
-	if !a.DisableSessionTags {
-		q.Tags = sessionTags(home, pod)
-		q.TransitiveTagKeys = transitive[:]
+	if q.Tags = sessionTags(home, pod, choice); len(q.Tags) > 0 {
+		q.TransitiveTagKeys = append(slices.Clone(choice.Tags), slices.Sorted(maps.Keys(choice.Static))...)
 	}
 	if a.TargetRoleARN == "" {
 		q.SessionPolicies = policies(a.Policy)
@@ -234,7 +277,7 @@ func (s *service) assume(c *api.Call, home *cluster.Cluster, a *cluster.Associat
 	}
 	return s.Authorizer.Assume(authz.Assumption{
 		Caller: caller, Action: authz.AssumeRole, RoleARN: a.TargetRoleARN, SessionName: name, Duration: chainedLifetime,
-		ExternalID: a.ExternalID, SessionPolicies: policies(a.Policy), Pod: pod, Via: credential.ViaPodIdentity, Network: c.Network,
+		ExternalID: a.ExternalIDOf(pod.Namespace, pod.ServiceAccount), SessionPolicies: policies(a.Policy), Pod: pod, Via: credential.ViaPodIdentity, Network: c.Network,
 	})
 }
 
@@ -256,22 +299,32 @@ func policies(text string) []string {
 	return []string{text}
 }
 
-// transitive are the keys of the six session tags, all of which later sessions inherit. spec: pod-identity.md 2.6
-var transitive = [...]string{
-	"eks-cluster-arn", "eks-cluster-name", "kubernetes-namespace", "kubernetes-service-account", "kubernetes-pod-name", "kubernetes-pod-uid",
-}
-
-func sessionTags(home *cluster.Cluster, pod *credential.Pod) map[string]string {
-	return map[string]string{
-		transitive[0]: home.ARN(), transitive[1]: home.Name, transitive[2]: pod.Namespace, transitive[3]: pod.ServiceAccount,
-		transitive[4]: pod.PodName, transitive[5]: pod.PodUID,
+// sessionTags are those of the six that tell of a pod which its association chose, and those that it adds. Later sessions inherit all of them.
+// spec: pod-identity.md 2.6
+func sessionTags(home *cluster.Cluster, pod *credential.Pod, choice cluster.SessionChoice) map[string]string {
+	if len(choice.Tags)+len(choice.Static) == 0 {
+		return nil
 	}
+	told := [len(cluster.SessionTagKeys)]string{home.ARN(), home.Name, pod.Namespace, pod.ServiceAccount, pod.PodName, pod.PodUID}
+	tags := make(map[string]string, len(choice.Tags)+len(choice.Static))
+	for i, key := range cluster.SessionTagKeys {
+		if slices.Contains(choice.Tags, key) {
+			tags[key] = told[i]
+		}
+	}
+	maps.Copy(tags, choice.Static)
+	return tags
 }
 
-// sessionName is eks-, 10 characters of the cluster's and 10 of the pod's name, and a uuid: at most 62 of the 64 that a
-// session name may have. spec: pod-identity.md 2.6
-func sessionName(clusterName, pod string) string {
-	return "eks-" + first(clusterName, 10) + "-" + first(pod, 10) + "-" + uuid.NewString()
+// sessionName is what the association's template makes of the pod. Without one it is eks-, 10 characters of the cluster's and 10 of the pod's
+// name, and a uuid: at most 62 of the 64 that a session name may have. spec: pod-identity.md 2.6
+func sessionName(home *cluster.Cluster, pod *credential.Pod, template string) string {
+	if template != "" {
+		return cluster.SessionName(template, cluster.Identity{
+			Cluster: home.Name, Namespace: pod.Namespace, ServiceAccount: pod.ServiceAccount, Pod: pod.PodName, PodUID: pod.PodUID, Node: pod.Node,
+		})
+	}
+	return "eks-" + first(home.Name, 10) + "-" + first(pod.PodName, 10) + "-" + uuid.NewString()
 }
 
 func first(s string, n int) string {

@@ -1,9 +1,9 @@
 // Package eksauthapi is EKS Auth: a pod's token in, the credentials of its role out.
 //
 // It owns the one operation, AssumeRoleForPodIdentity, and the order of its steps: the token is proven with the cluster's own
-// keys, offline; its pod must not have ended; the association is looked up; the role's trust policy is asked on behalf of
-// pods.eks.amazonaws.com; where there is a target role, its trust policy is asked on behalf of the first role's session; a session is
-// minted. Nothing is written. A refusal begins with AWS's sentence and then says which step refused and what it saw.
+// keys, offline; its pod must not have ended; the association that counts for its service account is looked up; the role's trust policy
+// is asked on behalf of pods.eks.amazonaws.com; where there is a target role, its trust policy is asked on behalf of the first role's
+// session; a session is minted. Nothing is written. A refusal begins with AWS's sentence and then says which step refused and what it saw.
 //
 // spec: pod-identity.md 2
 package eksauthapi
@@ -145,6 +145,17 @@ func New(c Config) *api.Typed {
 				},
 				Run: s.assumeRoleForPodIdentity,
 				May: modelled,
+				Ignores: api.Members{
+					"InstanceId": "it goes into the record of the request, and nothing is decided by it: clusters report no instance ids",
+					"Zone":       "it goes into the record of the request, and nothing is decided by it",
+				},
+				Differs: []string{
+					"Where it is known on which node the caller is (it says so, or it is an agent that signed in with its own token) and on which the pod is " +
+						"(tokens tell since Kubernetes 1.30), both must be the same.",
+					"Tokens of pods that have ended are refused, and tokens that were issued so long ago that the kubelet must have replaced them.",
+					"A service account without an association of its own gets the most specific one whose pattern it matches, where the cluster has patterns.",
+					"An association may choose by tags which session tags a session has, and its name.",
+				},
 			}),
 		},
 	}
