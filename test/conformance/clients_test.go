@@ -81,10 +81,10 @@ var goProgram = sync.OnceValues(func() (string, error) {
 	return program, nil
 })
 
-// notBuilt says that install has not made a program on this machine.
-type notBuilt string
+// notBuiltError says that install has not made a program on this machine.
+type notBuiltError string
 
-func (n notBuilt) Error() string {
+func (n notBuiltError) Error() string {
 	return fmt.Sprintf("the pod's program in %s is not built: run test/conformance/install, which says what it needs", string(n))
 }
 
@@ -92,7 +92,7 @@ func (n notBuilt) Error() string {
 func built(name string, tools ...string) (string, error) {
 	for _, tool := range tools {
 		if _, err := exec.LookPath(tool); err != nil {
-			return "", notBuilt(name)
+			return "", notBuiltError(name)
 		}
 	}
 	sum, err := sumOf(filepath.Join("pods", name))
@@ -101,7 +101,7 @@ func built(name string, tools ...string) (string, error) {
 	}
 	dir := filepath.Join(cache(), "conformance", name+"-"+sum)
 	if _, err := os.Stat(filepath.Join(dir, "complete")); err != nil {
-		return "", notBuilt(name)
+		return "", notBuiltError(name)
 	}
 	return dir, nil
 }

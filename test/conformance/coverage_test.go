@@ -9,21 +9,25 @@ import (
 	"github.com/podid/podid/internal/api/eksapi"
 	"github.com/podid/podid/internal/api/eksauthapi"
 	"github.com/podid/podid/internal/api/iamapi"
+	"github.com/podid/podid/internal/api/organizationsapi"
 	"github.com/podid/podid/internal/api/stsapi"
 )
 
 // services are the tables of the AWS-shaped services, by the names that boto3 has for them.
 func services() map[string]*api.Typed {
 	return map[string]*api.Typed{
-		"eks":      eksapi.New(eksapi.Config{}),
-		"eks-auth": eksauthapi.New(eksauthapi.Config{}),
-		"iam":      iamapi.New(iamapi.Config{}),
-		"sts":      stsapi.New(stsapi.Config{}),
+		"eks":           eksapi.New(eksapi.Config{}),
+		"eks-auth":      eksauthapi.New(eksauthapi.Config{}),
+		"iam":           iamapi.New(iamapi.Config{}),
+		"organizations": organizationsapi.New(organizationsapi.Config{}),
+		"sts":           stsapi.New(stsapi.Config{}),
 	}
 }
 
 // onlyRefused are the operations that have no other answer than an error, with the reason.
-var onlyRefused = map[string]string{}
+var onlyRefused = map[string]string{
+	"sts:AssumeRoot": "nobody acts as another account's root user",
+}
 
 // Every operation that podid has is called, and answers, in some scenario.
 func TestEveryOperationHasAScenario(t *testing.T) {

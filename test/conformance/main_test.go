@@ -5,6 +5,7 @@ package conformance
 import (
 	"context"
 	"flag"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -27,5 +28,18 @@ func TestMain(m *testing.M) {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // as in cmd/podid
+	if len(os.Args) > 1 && os.Args[1] == "dev" {
+		ctx = whileRead(ctx)
+	}
 	os.Exit(cli.Run(ctx, cli.Process{Args: os.Args[1:], Env: os.Environ(), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}))
+}
+
+// whileRead ends with standard input, which the tests hold open: what they started does not outlive them, however they end.
+func whileRead(ctx context.Context) context.Context {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin) // nothing is written
+		cancel()
+	}()
+	return ctx
 }

@@ -6,12 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -34,6 +34,7 @@ type plane struct {
 	awsConfig string
 	log       *os.File
 	cmd       *exec.Cmd
+	alive     io.Closer // standard input of the process, which ends with it
 	kubelet   *devcluster.Kubelet
 }
 
@@ -48,7 +49,7 @@ func end(code int) int {
 	planes.Lock()
 	defer planes.Unlock()
 	for _, p := range planes.list {
-		_ = p.cmd.Process.Signal(syscall.SIGTERM)
+		_ = p.alive.Close()
 		_ = p.cmd.Wait()
 		_ = os.RemoveAll(p.dir)
 	}
@@ -70,6 +71,9 @@ func newPlane() (*plane, error) {
 		"--account", account1, "--account", account2, "--listen", "127.0.0.1:0", "--agent-listen", "127.0.0.1:0")
 	p.cmd.Env = append(p.environment(), asPodid+"=1")
 	p.cmd.Stderr = p.log
+	if p.alive, err = p.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"time"
 )
 
 // A scenario is a file: calls one after the other, with what each must answer. README.md tells the format.
@@ -24,6 +26,9 @@ type step struct {
 	Output map[string]any    `json:"output"`
 	Error  *refusal          `json:"error"`
 	Keep   map[string]string `json:"keep"`
+
+	// Wait says that the answer becomes the wanted one by and by: the call is made again until then.
+	Wait bool `json:"wait"`
 }
 
 // refusal is an error that a step expects.
@@ -31,6 +36,9 @@ type refusal struct {
 	Code    string         `json:"code"`
 	Text    string         `json:"text"`
 	Members map[string]any `json:"members"`
+
+	// Keep is what later steps need of the message: a name, and a regular expression with one group.
+	Keep map[string]string `json:"keep"`
 }
 
 // operation splits a call.
@@ -145,7 +153,28 @@ func (s *scenario) play(d driver, variables map[string]any) outcome {
 	return o
 }
 
+// patience is how long a step waits for what it wants.
+const patience = 20 * time.Second
+
+// make makes a step: once, or until it ends as it should.
 func (s *step) make(d driver, variables map[string]any) (a answer, wrong []string) {
+	deadline, tick := time.NewTimer(patience), time.NewTicker(100*time.Millisecond)
+	defer deadline.Stop()
+	defer tick.Stop()
+	for {
+		a, wrong = s.once(d, variables)
+		if !s.Wait || len(wrong) == 0 || len(a.Problems) > 0 {
+			return a, wrong
+		}
+		select {
+		case <-deadline.C:
+			return a, append(wrong, "still, after "+patience.String())
+		case <-tick.C:
+		}
+	}
+}
+
+func (s *step) once(d driver, variables map[string]any) (a answer, wrong []string) {
 	in, err := substitute(s.Input, variables)
 	if err != nil {
 		return a, []string{err.Error()}
@@ -216,6 +245,13 @@ func (r *refusal) compare(a answer, variables map[string]any) []string {
 	}
 	if !strings.Contains(a.Error.Message, fmt.Sprint(text)) {
 		return []string{fmt.Sprintf("got the text %q, want one with %q", a.Error.Message, text)}
+	}
+	for name, pattern := range r.Keep {
+		found := regexp.MustCompile(pattern).FindStringSubmatch(a.Error.Message)
+		if len(found) != 2 {
+			return []string{fmt.Sprintf("got the text %q, want one that holds %s", a.Error.Message, pattern)}
+		}
+		variables[name] = found[1]
 	}
 	if a.Error.Members == nil {
 		return nil

@@ -33,7 +33,7 @@ func TestTable(t *testing.T) {
 	if err = writePods(&b); err == nil {
 		err = writeManagement(&b, list)
 	}
-	if errors.Is(err, errNoPython) || errors.As(err, new(notBuilt)) {
+	if errors.Is(err, errNoPython) || errors.As(err, new(notBuiltError)) {
 		t.Skip(err)
 	}
 	if err != nil {
