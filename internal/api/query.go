@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"cmp"
+	"encoding/base64"
 	"encoding/xml"
 	"fmt"
 	"maps"
@@ -208,7 +209,8 @@ func (q Query) hasResult(operation string, out reflect.Type) bool {
 	return slices.Contains(q.EmptyResults, operation)
 }
 
-// writeXML writes the content of an element: the members of a struct by their Go names, lists as <member>, maps as <entry>.
+// writeXML writes the content of an element: the members of a struct by their Go names, lists as <member>, maps
+// as <entry>, bytes in base64.
 func writeXML(b *bytes.Buffer, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Invalid: // nil
@@ -229,6 +231,10 @@ func writeXML(b *bytes.Buffer, v reflect.Value) {
 			b.WriteString("</" + f.Name + ">")
 		}
 	case reflect.Slice:
+		if v.Type().Elem().Kind() == reflect.Uint8 {
+			b.WriteString(base64.StdEncoding.EncodeToString(v.Bytes()))
+			return
+		}
 		for i := range v.Len() {
 			b.WriteString("<member>")
 			writeXML(b, v.Index(i))

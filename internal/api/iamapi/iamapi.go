@@ -56,6 +56,7 @@ func New(c Config) *api.Typed {
 	s.addProviders(t)
 	s.addAccount(t)
 	s.addPasswordPolicy(t)
+	s.addCredentialReport(t)
 	s.addAbsent(t)
 	s.addSimulation(t)
 	s.addLastAccessed(t)
