@@ -34,6 +34,7 @@ var faults = api.Faults{
 	{Kind: fault.Conflict, Subject: "client request token", Shape: api.Shape{Code: shapeParameter, Status: http.StatusBadRequest}},
 	{Kind: fault.Conflict, Shape: api.Shape{Code: shapeRequest, Status: http.StatusBadRequest}},
 	{Kind: fault.Conflict, Subject: "registration", Shape: api.Shape{Code: shapeClient, Status: http.StatusBadRequest}},
+	{Kind: fault.Conflict, Subject: "update", Shape: api.Shape{Code: shapeState, Status: http.StatusBadRequest}},
 	{Kind: fault.Unsupported, Shape: api.Shape{Code: shapeRequest, Status: http.StatusBadRequest}},
 	{Kind: fault.Limit, Shape: api.Shape{Code: shapeLimit, Status: http.StatusBadRequest}},
 	{Kind: fault.Limit, Subject: "store", Shape: api.Shape{Code: shapeServer, Status: http.StatusInternalServerError}},
@@ -77,7 +78,7 @@ var modelled = map[string][]string{
 
 	"UpdateNodegroupConfig":  {shapeServer, shapeParameter, shapeClient, shapeInUse, shapeNotFound, shapeRequest},
 	"UpdateNodegroupVersion": {shapeServer, shapeParameter, shapeClient, shapeInUse, shapeNotFound, shapeRequest},
-	"CancelUpdate":           {shapeServer, shapeParameter, shapeClient, shapeInUse, shapeNotFound, shapeRequest},
+	"CancelUpdate":           {shapeServer, shapeParameter, shapeClient, shapeInUse, shapeNotFound, shapeRequest, shapeState, shapeThrottling},
 
 	"CreateFargateProfile":   {shapeServer, shapeParameter, shapeRequest, shapeClient, shapeLimit},
 	"DescribeFargateProfile": {shapeServer, shapeParameter, shapeClient, shapeNotFound},
@@ -110,11 +111,11 @@ var modelled = map[string][]string{
 	"DeleteEksAnywhereSubscription":   {shapeServer, shapeNotFound, shapeClient, shapeRequest},
 	"ListEksAnywhereSubscriptions":    {shapeServer, shapeParameter, shapeClient, shapeUnavailable},
 
-	"CreateCertificateAuthority":   {shapeServer, shapeParameter, shapeClient, shapeInUse, shapeNotFound, shapeRequest},
-	"ActivateCertificateAuthority": {shapeServer, shapeParameter, shapeClient, shapeInUse, shapeNotFound, shapeRequest},
-	"DescribeCertificateAuthority": {shapeServer, shapeParameter, shapeClient, shapeNotFound},
-	"DeleteCertificateAuthority":   {shapeServer, shapeParameter, shapeClient, shapeInUse, shapeNotFound, shapeRequest},
-	"ListCertificateAuthorities":   {shapeServer, shapeParameter, shapeClient, shapeNotFound},
+	"CreateCertificateAuthority":   {shapeServer, shapeParameter, shapeInUse, shapeNotFound, shapeLimit, shapeUnavailable},
+	"ActivateCertificateAuthority": {shapeServer, shapeParameter, shapeNotFound, shapeUnavailable},
+	"DescribeCertificateAuthority": {shapeServer, shapeNotFound, shapeUnavailable},
+	"DeleteCertificateAuthority":   {shapeServer, shapeParameter, shapeInUse, shapeNotFound, shapeUnavailable},
+	"ListCertificateAuthorities":   {shapeServer, shapeParameter, shapeNotFound, shapeUnavailable},
 
 	"CreateNodegroup": {
 		shapeServer, shapeInUse, shapeLimit, shapeRequest, shapeParameter, shapeClient, shapeUnavailable, shapeNotFound,

@@ -103,7 +103,7 @@ var failures = map[string][]failure{
 	"UpdateEksAnywhereSubscription":      {nothing},
 	"DeleteEksAnywhereSubscription":      {nothing},
 	"ListEksAnywhereSubscriptions":       {badMember},
-	"CreateCertificateAuthority":         {noCluster, notDone},
+	"CreateCertificateAuthority":         {noCluster, badMember},
 	"ActivateCertificateAuthority":       {noCluster, nothing},
 	"DescribeCertificateAuthority":       {noCluster, nothing},
 	"DeleteCertificateAuthority":         {noCluster, nothing},

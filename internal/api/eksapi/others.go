@@ -136,7 +136,10 @@ func (s *service) authorityOperations() []api.AnyOperation {
 				return s.cluster(c, in.ClusterName)
 			},
 			func(ctx context.Context, c *api.Call, in *sdk.CreateCertificateAuthorityInput) error {
-				return s.unsupported(ctx, c, in.ClusterName, noAuthorities)
+				if err := s.exists(ctx, c, "", *in.ClusterName); err != nil {
+					return err
+				}
+				return badParameter("%s", noAuthorities).With("clusterName", *in.ClusterName)
 			}),
 		never[sdk.ActivateCertificateAuthorityInput, sdk.ActivateCertificateAuthorityOutput](schemas.ActivateCertificateAuthority, noAuthorities,
 			func(c *api.Call, in *sdk.ActivateCertificateAuthorityInput) api.Resource {
