@@ -46,7 +46,8 @@ func TestClient_signsEveryRequest(t *testing.T) {
 	err3 := c.PutClusterReport(ctx, "a/b", client.Report{Issuer: "i", Nodes: []client.ReportNode{}, Addons: []client.ReportAddon{}})
 	wanted, err4 := c.WatchCluster(ctx, "local", 6, 20*time.Second)
 	err5 := c.ReportEndedPods(ctx, "local", []string{"uid-1", "uid-2"})
-	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
+	_, err6 := c.PreviewAssociation(ctx, "local", "team-*", "a.b")
+	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
 		t.Fatal(err)
 	}
 	if len(list) != 1 || list[0] != (client.Account{AccountID: "1", Name: "one"}) || wanted.Revision != 7 {
@@ -58,6 +59,7 @@ func TestClient_signsEveryRequest(t *testing.T) {
 		`PUT /clusters/a%2Fb/report {"issuer":"i","jwks":"","nodes":[],"addons":[]}`,
 		`GET /clusters/local/watch?after=6&waitSeconds=20 `,
 		`POST /clusters/local/ended-pods {"podUids":["uid-1","uid-2"]}`,
+		`GET /clusters/local/association-preview?namespace=team-%2A&serviceAccount=a.b `,
 	}
 	if g, w := strings.Join(got, "\n"), strings.Join(want, "\n"); g != w {
 		t.Errorf("got\n%s\nwant\n%s", g, w)

@@ -61,7 +61,8 @@ type WantedNodegroup struct {
 	Status string `json:"status"`
 }
 
-// WantedAssociation is a service account whose pods get credentials.
+// WantedAssociation is a service account whose pods get credentials, or a pattern of service accounts: a * in either name stands for any
+// number of characters.
 type WantedAssociation struct {
 	AssociationID  string `json:"associationId"`
 	Namespace      string `json:"namespace"`

@@ -101,7 +101,7 @@ func (c *Cluster) connect(ctx context.Context, create bool) error {
 		return err
 	}
 	return c.role(ctx, im, c.operatorRole(), operatorNamespace, operatorAccount,
-		"podid:PutClusterReport", "podid:WatchCluster", "podid:ReportEndedPods", "eks:ListPodIdentityAssociations")
+		"podid:PutClusterReport", "podid:WatchCluster", "podid:ReportEndedPods", "podid:PreviewAssociation", "eks:ListPodIdentityAssociations")
 }
 
 // existing is nil for an error that says that the thing is there already.

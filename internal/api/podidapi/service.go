@@ -1,5 +1,5 @@
 // Package podidapi is podid's own service, for what AWS has no call for: a cluster's report of itself and of its ended pods, what is
-// wanted of a cluster, and accounts. Its shapes are declared in package client, which calls it.
+// wanted of a cluster, which association counts for whom, and accounts. Its shapes are declared in package client, which calls it.
 package podidapi
 
 import (
@@ -78,6 +78,12 @@ func New(c Config) *api.Typed {
 				Action: "podid:WatchCluster", ReadOnly: true,
 				Resource: func(c *api.Call, in *watchInput) api.Resource { return s.cluster(c, in.Name) },
 				Run:      s.watchCluster,
+			}),
+			api.Op(api.Operation[previewInput, client.AssociationPreview]{
+				Name: "PreviewAssociation", HTTP: api.HTTP{Method: http.MethodGet, URI: "/clusters/{name}/association-preview"},
+				Action: "podid:PreviewAssociation", ReadOnly: true,
+				Resource: func(c *api.Call, in *previewInput) api.Resource { return s.cluster(c, in.Name) },
+				Run:      s.previewAssociation,
 			}),
 			api.Op(api.Operation[endedInput, nothing]{
 				Name: "ReportEndedPods", HTTP: api.HTTP{Method: http.MethodPost, URI: "/clusters/{name}/ended-pods"},

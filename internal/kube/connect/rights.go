@@ -49,7 +49,7 @@ func (c *Connection) operatorStatements(account string) []statement {
 		{
 			"Effect": "Allow", "Resource": home,
 			"Action": []string{
-				"podid:PutClusterReport", "podid:WatchCluster", "podid:ReportEndedPods",
+				"podid:PutClusterReport", "podid:WatchCluster", "podid:ReportEndedPods", "podid:PreviewAssociation",
 				"eks:CreatePodIdentityAssociation", "eks:ListPodIdentityAssociations",
 			},
 		},

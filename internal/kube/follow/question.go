@@ -25,7 +25,7 @@ type round struct {
 	err     error
 }
 
-// Associated reports whether a service account has an association: whether one was acknowledged before the call, and not deleted
+// Associated reports whether an association counts for a service account: whether one was acknowledged before the call, and not deleted
 // since. What the picture shows is answered without asking. Else the control plane is asked, once for all who come while the
 // question before is under way: joining that one would answer them with what was true before they came.
 //
@@ -56,7 +56,11 @@ func (f *Follower) Associated(ctx context.Context, namespace, serviceAccount str
 }
 
 func (f *Follower) shows(id identity) bool {
-	_, ok := f.picture.Load().associations[id]
+	p := f.picture.Load()
+	if _, ok := p.associations[id]; ok {
+		return true
+	}
+	_, ok := p.patterns.Find(id.namespace, id.serviceAccount)
 	return ok
 }
 

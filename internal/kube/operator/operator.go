@@ -87,15 +87,29 @@ func Run(ctx context.Context, c Config) error {
 	return nil
 }
 
-// find asks the control plane whether a service account has an association.
+// find asks the control plane whether an association counts for a service account. The operator of a cluster that was connected before there were
+// patterns may not ask this, and a control plane of that time cannot answer: then it asks for the service account's own, and hears of patterns
+// by its watch.
 func (o *operator) find(ctx context.Context, namespace, serviceAccount string) (bool, error) {
+	preview, err := o.plane.podid.PreviewAssociation(ctx, o.Cluster, namespace, serviceAccount)
+	if err == nil {
+		return preview.Winner != nil, nil
+	}
+	if !errors.Is(err, fault.Denied) && !errors.Is(err, fault.NotFound) {
+		return false, unsaid(namespace, serviceAccount, err)
+	}
 	out, err := o.plane.eks.ListPodIdentityAssociations(ctx, &eks.ListPodIdentityAssociationsInput{
 		ClusterName: &o.Cluster, Namespace: &namespace, ServiceAccount: &serviceAccount,
 	})
 	if err != nil {
-		return false, fault.New(fault.Unavailable, "control plane", "podid does not say whether %s/%s has a pod identity association", namespace, serviceAccount).Because(err)
+		return false, unsaid(namespace, serviceAccount, err)
 	}
 	return len(out.Associations) > 0, nil
+}
+
+func unsaid(namespace, serviceAccount string, cause error) error {
+	return fault.New(fault.Unavailable, "control plane", "podid does not say whether %s/%s has a pod identity association", namespace, serviceAccount).
+		Because(cause)
 }
 
 // every is a part that every replica runs.
