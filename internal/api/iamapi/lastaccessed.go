@@ -34,7 +34,7 @@ func (s *service) addLastAccessed(t *api.Typed) {
 	entities := call(s.getServiceLastAccessedDetailsWithEntities, account, "JobId", "ServiceNamespace")
 	entities.Differs = []string{"The report of a user or a role lists that user or role."}
 	key := call(s.getAccessKeyLastUsed, s.accessKeyOwner, "AccessKeyId")
-	key.Differs = []string{"The last use lags behind by up to five minutes.", "The access key of another account cannot be found."}
+	key.Differs = []string{"The last use lags behind by up to five minutes."}
 	t.Operations = append(t.Operations,
 		api.Op(generate),
 		api.Op(details),

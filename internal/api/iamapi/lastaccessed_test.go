@@ -232,6 +232,7 @@ func TestGetAccessKeyLastUsed(t *testing.T) {
 	must(t, err)
 	for _, id := range []string{root.ID, "AKIAEXAMPLEEXAMPLE00"} {
 		_, err = get(id)
-		refused(t, err, "NoSuchEntity", http.StatusNotFound, "The Access Key with id "+id+" cannot be found.")
+		refused(t, err, "AccessDenied", http.StatusForbidden, "User: arn:aws:iam::"+account+":user/administrator is not authorized to perform: "+
+			"iam:GetAccessKeyLastUsed on resource: access key "+id)
 	}
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/podid/podid/internal/fault"
 )
 
-// accessKeyOwner is the user whose key a call is about. Of another account's keys nothing is known.
+// accessKeyOwner is the user whose key a call is about. Of another account's keys nothing is known: they are refused as keys that do
+// not exist are, with the one error that the operation's model leaves.
 func (s *service) accessKeyOwner(c *api.Call, in any) api.Resource {
 	if key, ok := s.iam.FindAccessKey(text(in, "AccessKeyId")); ok && key.Account == c.Account() && key.UserName != "" {
 		if u, ok := s.iam.FindUser(key.Account, key.UserName); ok {
@@ -27,7 +28,8 @@ func (s *service) getAccessKeyLastUsed(
 	id := aws.ToString(in.AccessKeyId)
 	key, ok := s.iam.FindAccessKey(id)
 	if !ok || key.Account != c.Account() {
-		return nil, fault.New(fault.NotFound, "access key", "The Access Key with id %s cannot be found.", bounded(id))
+		return nil, fault.New(fault.Denied, "action", "User: %s is not authorized to perform: iam:GetAccessKeyLastUsed on resource: access key %s",
+			c.Caller.Principal.ARN, bounded(id))
 	}
 	out := &sdk.GetAccessKeyLastUsedOutput{
 		UserName: optional(key.UserName), AccessKeyLastUsed: &types.AccessKeyLastUsed{ServiceName: aws.String("N/A"), Region: aws.String("N/A")},
