@@ -181,6 +181,21 @@ func sdkVerb(ctx context.Context, verb string, args []string) error {
 			ClusterName: aws.String("local"), Namespace: aws.String("shop"), ServiceAccount: &args[0], RoleArn: role.Role.Arn,
 		})
 		return err
+	case "patterns": // allow patterns in the cluster
+		_, err := eks.NewFromConfig(c).TagResource(ctx, &eks.TagResourceInput{
+			ResourceArn: aws.String("arn:aws:eks:" + c.Region + ":111122223333:cluster/local"), Tags: map[string]string{"podid.io/pattern-associations": "true"},
+		})
+		return err
+	case "pattern": // NAMESPACE SERVICE-ACCOUNT ROLE: with a role that may do nothing, and sessions that keep their names
+		role, err := iam.NewFromConfig(c).CreateRole(ctx, &iam.CreateRoleInput{RoleName: &args[2], AssumeRolePolicyDocument: aws.String(trust)})
+		if err != nil {
+			return err
+		}
+		_, err = eks.NewFromConfig(c).CreatePodIdentityAssociation(ctx, &eks.CreatePodIdentityAssociationInput{
+			ClusterName: aws.String("local"), Namespace: &args[0], ServiceAccount: &args[1], RoleArn: role.Role.Arn,
+			Tags: map[string]string{"podid.io/session-name": "@cluster-@namespace-@pod"},
+		})
+		return err
 	}
 	return fmt.Errorf("no verb %s", verb)
 }

@@ -87,7 +87,10 @@ func Run(ctx context.Context, p Process) int {
 	root.SetOut(p.Stdout)
 	root.SetErr(p.Stderr)
 	root.SetFlagErrorFunc(seeHelp)
-	root.AddCommand(serveCommand(&p), devCommand(&p), runCommand(&p), accountCommand(&p), clusterCommand(&p), importCommand(&p), traceCommand(&p), policyCommand(&p), versionCommand(&p))
+	root.AddCommand(
+		serveCommand(&p), devCommand(&p), runCommand(&p), accountCommand(&p), clusterCommand(&p), associationCommand(&p), importCommand(&p),
+		traceCommand(&p), policyCommand(&p), versionCommand(&p),
+	)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0
