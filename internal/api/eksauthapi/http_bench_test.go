@@ -11,9 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
-	"slices"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,6 +19,7 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"github.com/podid/podid/internal/api"
+	"github.com/podid/podid/internal/api/apitest"
 	"github.com/podid/podid/internal/api/eksauthapi"
 	"github.com/podid/podid/internal/cluster"
 	"github.com/podid/podid/internal/oidc"
@@ -28,49 +27,11 @@ import (
 
 // BenchmarkHTTP is the exchange as an agent makes it: over HTTP with connections that are kept, each request signed by the session of
 // a node's role and with an RS256 token that was never shown before, the record written as a line. The client shares the cores.
-//
-// full reports requests a second, half the 99th percentile of the latency when requests come at half that rate.
 func BenchmarkHTTP(b *testing.B) {
 	x := newExchanger(b)
-	rate := 2000.0
-	b.Run("full", func(b *testing.B) {
-		bodies := x.bodies(b, b.N)
-		var next atomic.Int64
-		b.ReportAllocs()
-		b.ResetTimer()
-		start := time.Now()
-		b.RunParallel(func(p *testing.PB) {
-			for p.Next() {
-				x.do(b, bodies[next.Add(1)-1])
-			}
-		})
-		rate = float64(b.N) / time.Since(start).Seconds()
-		b.ReportMetric(rate, "req/s")
-	})
-	b.Run("half", func(b *testing.B) {
-		bodies := x.bodies(b, b.N)
-		took := make([]time.Duration, b.N)
-		pace := time.NewTicker(time.Millisecond) // tickers are no finer: requests come in small bursts
-		burst := max(1, int(rate/2/1000))
-		defer pace.Stop()
-		b.ResetTimer()
-		var wait sync.WaitGroup
-		var due time.Time
-		for i := range b.N {
-			if i%burst == 0 {
-				due = <-pace.C
-			}
-			at := due
-			wait.Go(func() {
-				x.do(b, bodies[i])
-				took[i] = time.Since(at)
-			})
-		}
-		wait.Wait()
-		slices.Sort(took)
-		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "req/s")
-		b.ReportMetric(float64(took[b.N*99/100])/1e6, "p99-ms")
-		b.ReportMetric(float64(took[b.N/2])/1e6, "p50-ms")
+	apitest.Load(b, func(b *testing.B, n int) func(*testing.B, int) {
+		bodies := x.bodies(b, n)
+		return func(b *testing.B, i int) { x.do(b, bodies[i]) }
 	})
 }
 

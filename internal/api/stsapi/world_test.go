@@ -10,6 +10,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/aws-sdk-go-v2/service/sts/types"
 
+	"github.com/podid/podid/internal/api"
 	"github.com/podid/podid/internal/api/apitest"
 	"github.com/podid/podid/internal/api/stsapi"
 	"github.com/podid/podid/internal/fault"
@@ -30,18 +31,19 @@ type world struct {
 	*apitest.Plane
 	signer *oidc.Signer
 	keys   func(lacking *oidc.KeySet) (*oidc.KeySet, error)
+	sts    *api.Typed
 	url    string
 	admin  *sdk.Client
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	signer, err := oidc.NewSigner("ES256")
 	must(t, err)
 	w := &world{Plane: apitest.New(t), signer: signer}
 	published := signer.KeySet()
 	w.keys = func(*oidc.KeySet) (*oidc.KeySet, error) { return published, nil }
-	w.url = w.Serve(t, "eu-central-1", nil, stsapi.New(stsapi.Config{
+	w.sts = stsapi.New(stsapi.Config{
 		IAM: w.IAM, Authorizer: w.Authorizer, Ring: w.Ring,
 		Keys: func(_ context.Context, p *iam.Provider, lacking *oidc.KeySet) (*oidc.KeySet, error) {
 			if p.Account != account || p.Host != host {
@@ -49,7 +51,8 @@ func newWorld(t *testing.T) *world {
 			}
 			return w.keys(lacking)
 		},
-	}))
+	})
+	w.url = w.Serve(t, "eu-central-1", nil, w.sts)
 	key, err := w.IAM.Bootstrap(t.Context(), account, "cluster")
 	must(t, err)
 	w.admin = w.client(key.ID, key.Secret, "")
@@ -71,7 +74,7 @@ func (w *world) session(c *types.Credentials) *sdk.Client {
 	return w.client(*c.AccessKeyId, *c.SecretAccessKey, *c.SessionToken)
 }
 
-func (w *world) role(t *testing.T, name, trust string) string {
+func (w *world) role(t testing.TB, name, trust string) string {
 	t.Helper()
 	r, err := w.IAM.CreateRole(t.Context(), iam.Role{Account: account, Name: name, Trust: policy.NewSource(
 		`{"Version":"2012-10-17","Statement":[` + trust + `]}`)})
@@ -87,7 +90,7 @@ func irsa(subject string) string {
 }
 
 // token is a pod's, changed by the test.
-func (w *world) token(t *testing.T, change func(*oidc.ServiceAccountToken)) string {
+func (w *world) token(t testing.TB, change func(*oidc.ServiceAccountToken)) string {
 	t.Helper()
 	request := oidc.ServiceAccountToken{
 		Issuer: issuer, Audiences: []string{"sts.amazonaws.com"}, IssuedAt: time.Now(), Lifetime: time.Hour,
@@ -103,7 +106,7 @@ func (w *world) token(t *testing.T, change func(*oidc.ServiceAccountToken)) stri
 	return token
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
