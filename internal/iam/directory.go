@@ -36,6 +36,7 @@ type Directory struct {
 	now    func() time.Time
 	rand   io.Reader
 	quotas quota.Set
+	rounds int // what a guess at a password costs
 	uses   *uses
 }
 
@@ -85,7 +86,7 @@ func New(c Config) (*Directory, error) {
 	if c.Rand == nil {
 		c.Rand = rand.Reader
 	}
-	return &Directory{db: c.DB, now: c.Now, rand: c.Rand, quotas: c.Quotas, uses: newUses()}, nil
+	return &Directory{db: c.DB, now: c.Now, rand: c.Rand, quotas: c.Quotas, rounds: passwordRounds, uses: newUses()}, nil
 }
 
 // limited fails when an account has as many things as a quota allows. Called is what the quota is called in AWS's text.

@@ -173,7 +173,7 @@ type SignIn struct {
 // nobody. An expired password of an account with hard expiry is wrong.
 func (d *Directory) CheckPassword(account, user, password string) (SignIn, bool) {
 	s := d.db.Snapshot()
-	hash := nobody
+	hash := d.nobody()
 	u, known := users.Get(s, named(account, user))
 	var p *LoginProfile
 	if known {

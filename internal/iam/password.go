@@ -25,10 +25,12 @@ type passwordHash struct {
 }
 
 // nobody stands in for the password of a user who has none, so that asking costs the same.
-var nobody = passwordHash{Scheme: passwordScheme, Rounds: passwordRounds, Salt: make([]byte, passwordSalt)}
+func (d *Directory) nobody() passwordHash {
+	return passwordHash{Scheme: passwordScheme, Rounds: d.rounds, Salt: make([]byte, passwordSalt)}
+}
 
 func (d *Directory) hash(password string) (passwordHash, error) {
-	h := passwordHash{Scheme: passwordScheme, Rounds: passwordRounds, Salt: make([]byte, passwordSalt)}
+	h := d.nobody()
 	if _, err := io.ReadFull(d.rand, h.Salt); err != nil {
 		return passwordHash{}, fault.Of(err)
 	}
