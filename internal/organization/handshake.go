@@ -27,6 +27,9 @@ const (
 	keepHandshakes = 30 * 24 * time.Hour
 )
 
+// maxHandshakes bounds the invitations of one organization that are kept, so that inviting and taking back for ever fills nothing.
+const maxHandshakes = 1000
+
 // Handshake is an invitation of an account to an organization.
 type Handshake struct {
 	ID             string            `json:"id"` // h-...
@@ -84,6 +87,9 @@ func (d *Directory) Invite(ctx context.Context, account, target, notes string, t
 	if err := checkTags(tags); err != nil {
 		return nil, err
 	}
+	if err := d.checkRate(account); err != nil {
+		return nil, err
+	}
 	id, err := d.newID("h-", handshakeIDLength)
 	if err != nil {
 		return nil, err
@@ -110,6 +116,19 @@ func (d *Directory) Invite(ctx context.Context, account, target, notes string, t
 		handshakes.PutTTL(tx, store.Key{id}, h, openHandshakes+keepHandshakes)
 		return nil
 	})
+}
+
+// checkRate fails when an organization has invited too often of late. It is counted in the snapshot and may be passed by as many
+// invitations as are made at the same instant.
+func (d *Directory) checkRate(account string) error {
+	n := 0
+	for range d.Handshakes(func(h *Handshake) bool { return h.Management == account }) {
+		n++
+	}
+	if n >= maxHandshakes {
+		return violates("HANDSHAKE_RATE_LIMIT_EXCEEDED", "You have exceeded the number of invitations that you can send. Try again later.")
+	}
+	return nil
 }
 
 // mayJoin fails when an account is in an organization already, or when this one has no place for it.

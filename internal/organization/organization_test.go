@@ -407,3 +407,22 @@ func BenchmarkOf(b *testing.B) {
 		})
 	}
 }
+
+// TestInvitationsAreBounded holds that an organization cannot fill the store with invitations that it takes back.
+func TestInvitationsAreBounded(t *testing.T) {
+	t.Parallel()
+	w, ctx := newWorld(t, quota.Set{}), t.Context()
+	o := w.create()
+	table := store.NewTable[organization.Handshake]("organization-handshake")
+	for first := 0; first < organization.MaxHandshakes; first += 100 {
+		must(t, w.db.Update(ctx, func(tx *store.Tx) error {
+			for n := range 100 {
+				id := fmt.Sprintf("h-%08d", first+n)
+				table.Put(tx, store.Key{id}, &organization.Handshake{ID: id, Organization: o.ID, Management: boss, Account: other, State: organization.Canceled})
+			}
+			return nil
+		}))
+	}
+	_, err := w.Invite(ctx, boss, other, "", nil)
+	is(t, err, fault.Limit, "handshake", "HANDSHAKE_RATE_LIMIT_EXCEEDED")
+}
