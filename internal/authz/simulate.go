@@ -1,9 +1,7 @@
 package authz
 
 import (
-	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/podid/podid/internal/arn"
 	"github.com/podid/podid/internal/policy"
@@ -22,6 +20,9 @@ type Simulation struct {
 	Boundary       *policy.Document // nil: none
 	ResourcePolicy *policy.Document // nil: the resource has none
 
+	// Looked are the condition keys that the documents look at, as those know: what the request has not of them is told.
+	Looked []string
+
 	// Organization counts what the organization of the caller's account says, which is that account's to know.
 	Organization bool
 
@@ -38,7 +39,7 @@ type Simulated struct {
 	// service control policies are not told.
 	Matched []Matched
 
-	// Missing are the condition keys that the documents look at and the request has not, in the order of names.
+	// Missing are the keys of Simulation.Looked that the request has not.
 	Missing []string
 
 	// How each kind of policy came out by itself; nil: there was none of the kind.
@@ -84,7 +85,11 @@ func (a *Authorizer) Simulate(q Simulation) Simulated {
 	for i := range trace.Layers {
 		out.layer(&trace.Layers[i])
 	}
-	out.Missing = missingKeys(keys, slices.Concat(q.Identity, []*policy.Document{q.Boundary, q.ResourcePolicy}))
+	for _, name := range q.Looked {
+		if _, given := keys.Get(name); !given {
+			out.Missing = append(out.Missing, name)
+		}
+	}
 	return out
 }
 
@@ -147,22 +152,4 @@ func simulatedKeys(k *policy.Context, p arn.Principal) {
 	for key, value := range p.Tags {
 		k.Set("aws:PrincipalTag/"+key, value)
 	}
-}
-
-// missingKeys are the keys that documents look at and that a request has not, each once.
-func missingKeys(k *policy.Context, docs []*policy.Document) []string {
-	var missing []string
-	for _, d := range docs {
-		if d == nil {
-			continue
-		}
-		for _, name := range d.ContextKeys() {
-			_, given := k.Get(name)
-			if !given && !slices.ContainsFunc(missing, func(m string) bool { return strings.EqualFold(m, name) }) {
-				missing = append(missing, name)
-			}
-		}
-	}
-	slices.SortFunc(missing, func(a, b string) int { return strings.Compare(strings.ToLower(a), strings.ToLower(b)) })
-	return missing
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/podid/podid/internal/arn"
 	"github.com/podid/podid/internal/authz"
 	"github.com/podid/podid/internal/iam"
+	"github.com/podid/podid/internal/organization"
 	"github.com/podid/podid/internal/policy"
 )
 
@@ -219,7 +220,7 @@ func TestSimulateMatched(t *testing.T) {
 			compile(policy.Identity, allow("s3:PutObject", "*")),
 			compile(policy.Identity, allow("s3:GetObject", "arn:aws:s3:::b/${aws:username}"), `{"Effect":"Allow","Action":"s3:Get*","Resource":"*"}`),
 		},
-		Boundary: compile(policy.Boundary, allow("s3:*", "*")),
+		Boundary: compile(policy.Boundary, allow("s3:*", "*")), Looked: []string{"aws:username", "aws:ResourceAccount"},
 	})
 	want := authz.Simulated{
 		Outcome: policy.Allow, Matched: []authz.Matched{{Layer: policy.IdentityLayer, Document: 1, Statement: 1}},
@@ -229,3 +230,35 @@ func TestSimulateMatched(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestSimulateOrganization holds that service control policies count where they may be told, and that none of their statements is.
+func TestSimulateOrganization(t *testing.T) {
+	t.Parallel()
+	w := newTree(t)
+	w.attach(organization.SCP, w.unit, deny("s3:GetObject", "*"))
+	q := authz.Simulation{
+		Caller: arn.Principal{Kind: arn.IAMUser, Account: other}, Action: "s3:GetObject", Resource: "*", ResourceAccount: other,
+		Identity: []*policy.Document{policy.NewSource(doc(allow("s3:*", "*"))).As(policy.Identity)},
+	}
+	for _, c := range []struct {
+		account string
+		counts  bool
+		want    policy.Outcome
+		allowed *policy.Outcome
+	}{
+		{other, true, policy.ExplicitDeny, ptr(policy.ExplicitDeny)},
+		{other, false, policy.Allow, nil},
+		{own, true, policy.Allow, nil}, // manages the organization
+	} {
+		q.Caller.Account, q.ResourceAccount, q.Organization = c.account, c.account, c.counts
+		got := w.authz.Simulate(q)
+		if diff := cmp.Diff([]any{got.Outcome, got.Organization}, []any{c.want, c.allowed}); diff != "" {
+			t.Errorf("%s, %v\n%s", c.account, c.counts, diff)
+		}
+		if c.want == policy.ExplicitDeny && len(got.Matched) != 0 {
+			t.Errorf("the organization's statements are told: %v", got.Matched)
+		}
+	}
+}
+
+func ptr(o policy.Outcome) *policy.Outcome { return &o }

@@ -112,7 +112,7 @@ func (s *service) simulate(sim *simulation, in simulationInput) (page[types.Eval
 	if err := sim.read(s, in); err != nil {
 		return none, err
 	}
-	return paged(sim.combinations(), func(c combination) string { return c.key }, sim.result, in.marker, in.maxItems)
+	return paged(sim.combinations(), func(c combination) string { return c.key }, sim.result, in.marker, sim.pageSize(in.maxItems))
 }
 
 // combination is one question of a simulation.

@@ -28,6 +28,7 @@ type simulation struct {
 	resource     *policy.Document
 	owner        string
 	keys         []contextKey
+	looked       []string // the condition keys that the documents look at
 
 	actions, resources []string
 }
@@ -134,7 +135,41 @@ func (sim *simulation) read(s *service, in simulationInput) error {
 	if sim.keys, err = contextKeys(in.entries); err != nil {
 		return err
 	}
-	return sim.checkCombinations()
+	if err := sim.checkCombinations(); err != nil {
+		return err
+	}
+	sim.looked = slices.DeleteFunc(keyNames(sim.documents()), func(name string) bool { return len(name) < minContextKey || len(name) > maxContextKey })
+	return nil
+}
+
+// documents are all that are evaluated, but for those of the organization.
+func (sim *simulation) documents() []*policy.Document {
+	docs := slices.Clone(sim.identity)
+	for _, d := range []*policy.Document{sim.boundary, sim.resource} {
+		if d != nil {
+			docs = append(docs, d)
+		}
+	}
+	return docs
+}
+
+// maxEvaluated bounds how much of documents is evaluated for one page, in bytes: of large documents a page has fewer results.
+const maxEvaluated = 32 << 20
+
+// pageSize is how many results a page has at most, given how many were asked for.
+func (sim *simulation) pageSize(asked *int32) *int32 {
+	size := 1
+	for _, d := range sim.documents() {
+		size += len(d.Text())
+	}
+	most := int32(max(1, min(maxItems, maxEvaluated/size))) //nolint:gosec // at most maxItems
+	if asked == nil {
+		return aws.Int32(min(defaultItems, most))
+	}
+	if *asked < 1 || *asked > maxItems { // refused by the page
+		return asked
+	}
+	return aws.Int32(min(*asked, most))
 }
 
 // readCaller sets who would ask. A user of the caller's own account is as it is now; of another's, nothing is known but the name.
@@ -200,16 +235,16 @@ func (sim *simulation) result(c combination) types.EvaluationResult {
 	r := sim.call.Authorizer().Simulate(authz.Simulation{
 		Caller: sim.caller, Action: c.action, Resource: c.resource, ResourceAccount: sim.ownerOf(c.resource),
 		Identity: sim.identity, Boundary: sim.boundary, ResourcePolicy: sim.resource, Organization: sim.organization,
+		Looked: sim.looked,
 		Keys: func(k *policy.Context) {
 			for _, key := range sim.keys {
 				k.Set(key.name, key.values...)
 			}
 		},
 	})
-	missing := slices.DeleteFunc(r.Missing, func(name string) bool { return len(name) < minContextKey || len(name) > maxContextKey })
 	out := types.EvaluationResult{
 		EvalActionName: aws.String(c.action), EvalResourceName: aws.String(c.resource), EvalDecision: wireDecision(r.Outcome),
-		MatchedStatements: sim.statements(r.Matched), MissingContextValues: append([]string{}, missing...),
+		MatchedStatements: sim.statements(r.Matched), MissingContextValues: append([]string{}, r.Missing...),
 	}
 	if r.Organization != nil {
 		out.OrganizationsDecisionDetail = &types.OrganizationsDecisionDetail{AllowedByOrganizations: *r.Organization == policy.Allow}
