@@ -51,7 +51,7 @@ func newExchanger(b *testing.B) *exchanger {
 	agent := w.agent(b, w.role(b, account, "agent", podsTrust, `{"Effect":"Allow","Action":"eks-auth:*","Resource":"*"}`), "")
 	records := api.NewRecords(io.Discard, func(err error) { b.Error(err) })
 	server := httptest.NewServer(api.NewFront(api.FrontConfig{
-		Region: region, Authorizer: w.authorizer, Now: time.Now, Logger: slog.New(slog.DiscardHandler), Emit: records.Emit,
+		Region: region, Authorizer: w.authorizer, Now: time.Now, Logger: slog.New(slog.DiscardHandler), Emit: records.Emit, Used: w.authorizer.Used,
 		Services: []api.Service{eksauthapi.New(eksauthapi.Config{Clusters: w.clusters, Authorizer: w.authorizer, Ring: w.ring})},
 	}))
 	b.Cleanup(server.Close)
