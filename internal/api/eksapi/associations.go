@@ -44,12 +44,21 @@ func (s *service) associationOperations() []api.AnyOperation {
 	create.Keys = func(_ *api.Call, in *sdk.CreatePodIdentityAssociationInput, k *policy.Context) {
 		api.TagKeys(k, in.Tags)
 	}
+	create.Differs = []string{
+		"In a cluster with the tag " + cluster.TagPatterns + "=true, namespace and serviceAccount may be patterns, in which * stands for any number of " +
+			"characters. The most specific association counts; two that could be equally specific for a service account are refused as if they were the same.",
+		"The tags " + cluster.TagSessionTags + ", " + cluster.TagSessionTag + "KEY and " + cluster.TagSessionName + " choose the session tags and the name of " +
+			"sessions. Other tags that begin with podid.io/ are refused.",
+		"The trust policy of the role must name pods.eks.amazonaws.com.",
+		"The externalId of a pattern has the pattern in it; what is sent to the target role has the pod's own namespace and service account.",
+	}
 
 	list := on[sdk.ListPodIdentityAssociationsInput, sdk.ListPodIdentityAssociationsOutput](schemas.ListPodIdentityAssociations,
 		func(c *api.Call, in *sdk.ListPodIdentityAssociationsInput) api.Resource {
 			return s.cluster(c, in.ClusterName)
 		})
 	list.Run = s.listAssociations
+	list.Differs = []string{"The filters are compared with the names that an association was made for, also where these are patterns."}
 
 	describe := on[sdk.DescribePodIdentityAssociationInput, sdk.DescribePodIdentityAssociationOutput](schemas.DescribePodIdentityAssociation,
 		func(c *api.Call, in *sdk.DescribePodIdentityAssociationInput) api.Resource {
@@ -68,6 +77,8 @@ func (s *service) associationOperations() []api.AnyOperation {
 			return s.association(c, in.ClusterName, in.AssociationId)
 		})
 	update.Run = s.updateAssociation
+	update.Ignores = api.Members{"ClientRequestToken": "the same update twice has the effect of one"}
+	update.Differs = []string{"An empty targetRoleArn or policy removes what there is."}
 
 	remove := on[sdk.DeletePodIdentityAssociationInput, sdk.DeletePodIdentityAssociationOutput](schemas.DeletePodIdentityAssociation,
 		func(c *api.Call, in *sdk.DeletePodIdentityAssociationInput) api.Resource {

@@ -56,6 +56,9 @@ func (s *service) tagOperations() []api.AnyOperation {
 		}
 		return &sdk.ListTagsForResourceOutput{Tags: tags(t.Tags)}, nil
 	}
+	own := "A tag of podid's own takes a further permission to set, change or remove: on an association eks:UpdatePodIdentityAssociation, and iam:PassRole " +
+		"on its role; on a cluster eks:UpdateClusterConfig. Unknown tags that begin with podid.io/ are refused."
+	tag.Differs, untag.Differs = []string{own}, []string{own}
 	return []api.AnyOperation{api.Op(tag), api.Op(untag), api.Op(list)}
 }
 
