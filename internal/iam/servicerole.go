@@ -2,6 +2,7 @@ package iam
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -91,15 +92,16 @@ func (d *Directory) CreateServiceRole(ctx context.Context, account, service, suf
 	if description == "" {
 		description = linkedServices[service].description
 	}
-	if _, ok := d.FindRole(account, name); ok {
-		return nil, fault.New(fault.Invalid, subjectServiceRole,
-			"Service role name %s has been taken in this account, please try a different suffix.", name)
-	}
-	return d.insertRole(ctx, Role{
+	r, err := d.insertRole(ctx, Role{
 		Account: account, Path: path, Name: name, Description: description, MaxSession: MinMaxSession, Service: service,
 		Trust: policy.NewSource(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"` + service +
 			`"},"Action":"sts:AssumeRole"}]}`),
 	})
+	if errors.Is(err, fault.Exists) {
+		return nil, fault.New(fault.Invalid, subjectServiceRole,
+			"Service role name %s has been taken in this account, please try a different suffix.", name)
+	}
+	return r, err
 }
 
 // DeleteServiceRole removes a service-linked role and returns the name of the task, which [Directory.ServiceRoleDeleted] knows.

@@ -299,6 +299,15 @@ func TestEntitiesForPolicy(t *testing.T) {
 	if n != 4 || pages != 2 {
 		t.Errorf("%d users and groups on %d pages", n, pages)
 	}
+	_, err = w.admin.AttachGroupPolicy(ctx, &sdk.AttachGroupPolicyInput{GroupName: aws.String("g"), PolicyArn: aws.String(awsReadOnly)})
+	must(t, err)
+	details, err = w.admin.GetAccountAuthorizationDetails(ctx, &sdk.GetAccountAuthorizationDetailsInput{Filter: []types.EntityType{types.EntityTypeAWSManagedPolicy}})
+	if list := ok(t, details, err).Policies; len(list) != 1 || *list[0].Arn != awsReadOnly || *list[0].AttachmentCount != 1 {
+		t.Errorf("of AWS's policies the account uses %+v", list)
+	}
+	_, err = w.admin.ListEntitiesForPolicy(ctx, &sdk.ListEntitiesForPolicyInput{PolicyArn: policyARN, EntityFilter: "Nobody"})
+	refused(t, err, "ValidationError", http.StatusBadRequest, "1 validation error detected: Value 'Nobody' at 'entityFilter' failed to satisfy constraint: "+
+		"Member must satisfy enum value set: [User, Role, Group, LocalManagedPolicy, AWSManagedPolicy]")
 	_, err = w.admin.GetAccountAuthorizationDetails(ctx, &sdk.GetAccountAuthorizationDetailsInput{Filter: []types.EntityType{"Everything"}})
 	refused(t, err, "ValidationError", http.StatusBadRequest, "")
 	summary, err := w.admin.GetAccountSummary(ctx, &sdk.GetAccountSummaryInput{})

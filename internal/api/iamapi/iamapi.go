@@ -128,12 +128,35 @@ func check(in any, required []string) error {
 		case len(value) > longest:
 			return fault.New(fault.Invalid, "parameter", "1 validation error detected: Value at '%s' failed to satisfy constraint: "+
 				"Member must have length less than or equal to %d", memberName(field.Name), longest)
+		case value != "" && !oneOf(v.Field(i), value):
+			return fault.New(fault.Invalid, "parameter", "1 validation error detected: Value '%s' at '%s' failed to satisfy constraint: "+
+				"Member must satisfy enum value set: [%s]", value, memberName(field.Name), strings.Join(values(v.Field(i)), ", "))
 		case field.Name == "PathPrefix" && given && !strings.HasPrefix(value, "/"):
 			return fault.New(fault.Invalid, "parameter", "1 validation error detected: Value '%s' at 'pathPrefix' failed to satisfy constraint: "+
 				`Member must satisfy regular expression pattern: \u002F[\u0021-\u007F]*`, value)
 		}
 	}
 	return nil
+}
+
+// values are those that an enum of the SDK knows; none for any other member.
+func values(v reflect.Value) []string {
+	method := v.MethodByName("Values")
+	if v.Kind() != reflect.String || !method.IsValid() {
+		return nil
+	}
+	list := method.Call(nil)[0]
+	out := make([]string, list.Len())
+	for i := range out {
+		out[i] = list.Index(i).String()
+	}
+	return out
+}
+
+// oneOf tells whether a value is one of an enum's. Every value is one of a member that is no enum.
+func oneOf(v reflect.Value, value string) bool {
+	known := values(v)
+	return known == nil || slices.Contains(known, value)
 }
 
 // textOf reads a string or pointer member; given tells whether it was in the request.
