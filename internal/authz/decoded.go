@@ -88,7 +88,7 @@ func (d *Denial) view(t *policy.Trace, much detail, own func(policy.Layer) bool,
 	}
 	d.keys.All(func(key string, list []string) bool {
 		if !hides(strings.ToLower(key)) {
-			out.Context.Conditions.Items = append(out.Context.Conditions.Items, told(key, list))
+			out.Context.Conditions.Items = append(out.Context.Conditions.Items, conditionOf(key, list))
 		}
 		return len(out.Context.Conditions.Items) < maxToldKeys
 	})
@@ -142,7 +142,7 @@ func nearMisses(list []policy.NearMiss, hides func(string) bool) []policy.NearMi
 	return out
 }
 
-func told(key string, list []string) condition {
+func conditionOf(key string, list []string) condition {
 	c := condition{Key: cut(key), Values: items[oneValue]{[]oneValue{}}}
 	for _, v := range list[:min(len(list), maxToldValues)] {
 		c.Values.Items = append(c.Values.Items, oneValue{cut(v)})

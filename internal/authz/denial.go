@@ -71,6 +71,9 @@ func hint(t *policy.Trace, caller arn.Principal) string {
 		return fmt.Sprintf("refused by %s: %s denies it", layer, statement(*d))
 	}
 	if miss, ok := nearest(t); ok {
+		if t.CrossAccount && resourceKey(strings.ToLower(miss.Key)) {
+			miss.Request, miss.Present = []string{"another value"}, true // which is its owner's to tell
+		}
 		return fmt.Sprintf("refused by %s: %s allows it but for its %s", layer, statement(miss.StatementRef), missing(miss))
 	}
 	return "refused by " + layer

@@ -71,6 +71,8 @@ type world struct {
 	t       testing.TB
 	iam     *iam.Directory
 	buckets *bucket.Registry
+	ring    *credential.Ring
+	authz   *authz.Authorizer
 	server  *httptest.Server
 	admin   *s3.Client // of own
 	guest   *s3.Client // administrator of other
@@ -96,16 +98,16 @@ func newWorldWith(t testing.TB, listen func(http.Handler) *httptest.Server, obje
 	var err error
 	w.iam, err = iam.New(iam.Config{DB: db})
 	must(t, err)
-	ring, err := credential.NewRing(credential.RingConfig{DB: db})
+	w.ring, err = credential.NewRing(credential.RingConfig{DB: db})
 	must(t, err)
 	orgs, err := organization.New(organization.Config{DB: db})
 	must(t, err)
-	authorizer, err := authz.New(authz.Config{IAM: w.iam, Organizations: orgs, Ring: ring, Now: time.Now})
+	w.authz, err = authz.New(authz.Config{IAM: w.iam, Organizations: orgs, Ring: w.ring, Now: time.Now})
 	must(t, err)
 	w.buckets, err = bucket.New(bucket.Config{DB: db, Region: region, Store: objects, Principals: w.iam, Now: time.Now})
 	must(t, err)
 	w.server = listen(api.NewFront(api.FrontConfig{
-		Region: region, Authorizer: authorizer, Now: time.Now, Strict: true,
+		Region: region, Authorizer: w.authz, Now: time.Now, Strict: true,
 		Services: []api.Service{s3api.New(s3api.Config{Region: region, Buckets: w.buckets, Store: objects, Hosts: []string{"podid.example"}})},
 		Logger:   slog.New(slog.NewTextHandler(t.Output(), nil)),
 		Emit: func(r *api.Record) {
