@@ -68,6 +68,7 @@ func serveCommand(p *Process) *cobra.Command {
 		Example: "  podid serve --data /var/lib/podid\n" +
 			"  podid serve --data /var/lib/podid --listen 0.0.0.0:8474 --tls-cert tls.crt --tls-key tls.key\n" +
 			"  podid serve --data /var/lib/podid --etcd-endpoints https://10.0.0.1:2379 --etcd-ca ca.pem\n" +
+			"  podid serve --data /var/lib/podid --quota associations-per-cluster=20000 --issuer-allow 10.20.0.0/16 --issuer-ca ca.pem\n" +
 			"  AWS_PROFILE=podid aws eks list-clusters",
 		Args: usage(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error { return f.serve(c.Context(), p) },

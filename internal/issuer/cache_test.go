@@ -290,7 +290,7 @@ func TestIssuersAreForgotten(t *testing.T) {
 }
 
 // TestNothingStays holds that no goroutine outlives its fetch. Not parallel: it looks at all goroutines of the process.
-func TestNothingStays(t *testing.T) { //nolint:paralleltest // see above
+func TestNothingStays(t *testing.T) {
 	a := newAuthority(t)
 	c := config(a)
 	c.Request = 50 * time.Millisecond

@@ -5,7 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/sha1" //nolint:gosec // the thumbprints of IAM's providers are SHA-1
+	"crypto/sha1"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -14,7 +14,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"log"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
@@ -99,7 +99,7 @@ func sign(t testing.TB, c, parent *x509.Certificate, public *ecdsa.PublicKey, ke
 }
 
 func thumbprint(raw []byte) string {
-	sum := sha1.Sum(raw) //nolint:gosec // see above
+	sum := sha1.Sum(raw)
 	return hex.EncodeToString(sum[:])
 }
 
@@ -128,8 +128,8 @@ func newSiteWith(t testing.TB, host string, c tls.Certificate) *site {
 	s := &site{signer: newSigner(t)}
 	s.keys = s.signer.KeySet()
 	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
-	s.TLS = &tls.Config{Certificates: []tls.Certificate{c}, MinVersion: tls.VersionTLS10} //nolint:gosec // what is refused is the client's to decide
-	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.TLS = &tls.Config{Certificates: []tls.Certificate{c}, MinVersion: tls.VersionTLS10} // what is refused is the client's to decide
+	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
 	s.StartTLS()
 	t.Cleanup(s.Close)
 	_, port, err := net.SplitHostPort(s.Listener.Addr().String())
@@ -192,7 +192,7 @@ func config(a *authority) issuer.Config {
 // names is a resolver that answers with the addresses of a list, one after the other, the last one ever after.
 func names(t testing.TB, addresses ...string) *net.Resolver {
 	t.Helper()
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0") //nolint:noctx // ends with the test
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	must(t, err)
 	t.Cleanup(func() { conn.Close() })
 	go func() {

@@ -41,7 +41,7 @@ func TestPageOfTheQuotas(t *testing.T) {
 	}
 	file := filepath.Join("..", "..", "docs", "operations", "quotas.md")
 	if *update {
-		if err := os.WriteFile(file, []byte(want.String()), 0o644); err != nil { //nolint:gosec // a page for everybody
+		if err := os.WriteFile(file, []byte(want.String()), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -2,7 +2,7 @@ package e2e
 
 import (
 	"context"
-	"crypto/sha1" //nolint:gosec // the thumbprints of IAM's providers are SHA-1
+	"crypto/sha1"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
@@ -94,11 +94,11 @@ func (h *hosted) token(t *testing.T) string {
 // thumbprint is that of the certificate on top of the chain that the control plane presents.
 func (h *hosted) thumbprint(t *testing.T) string {
 	t.Helper()
-	resp, err := h.trust.Get(h.endpoint + "/healthz") //nolint:noctx // bounded by the test's own
+	resp, err := h.trust.Get(h.endpoint + "/healthz")
 	must(t, err)
 	must(t, resp.Body.Close())
 	chain := resp.TLS.PeerCertificates
-	sum := sha1.Sum(chain[len(chain)-1].Raw) //nolint:gosec // see above
+	sum := sha1.Sum(chain[len(chain)-1].Raw)
 	return hex.EncodeToString(sum[:])
 }
 

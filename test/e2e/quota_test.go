@@ -3,6 +3,7 @@ package e2e
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -18,7 +19,7 @@ import (
 func TestQuotasAreTheOperators(t *testing.T) {
 	t.Parallel()
 	for _, limit := range []int{5, 6} {
-		t.Run(fmt.Sprint(limit), func(t *testing.T) {
+		t.Run(strconv.Itoa(limit), func(t *testing.T) {
 			t.Parallel()
 			quotas := []string{}
 			for _, name := range []string{"associations-per-cluster", "roles-per-account", "buckets-per-account"} {
