@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"slices"
 	"time"
 
 	"github.com/podid/podid/internal/arn"
@@ -222,7 +221,7 @@ func noTransition(state string) error {
 
 // cancelInvitations is for an organization that ends.
 func (d *Directory) cancelInvitations(tx *store.Tx, o *Organization) error {
-	for _, target := range slices.Clone(sortedIDs(o.Invitations)) {
+	for _, target := range sortedIDs(o.Invitations) {
 		id := o.Invitations[target]
 		h, ok, err := handshakes.Read(tx, store.Key{id})
 		if err != nil {

@@ -3,6 +3,7 @@ package organization_test
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -358,7 +359,7 @@ func TestReplicas(t *testing.T) {
 	_, err = a.Accept(ctx, other, "other", h.ID)
 	must(t, err)
 	for i := range 20 {
-		p, err := a.CreatePolicy(ctx, boss, organization.Policy{Type: organization.SCP, Name: fmt.Sprint(i), Content: policy.NewSource(denyAll)}, nil)
+		p, err := a.CreatePolicy(ctx, boss, organization.Policy{Type: organization.SCP, Name: strconv.Itoa(i), Content: policy.NewSource(denyAll)}, nil)
 		must(t, err)
 		must(t, a.Attach(ctx, boss, p.ID, other))
 		if got := len(a.Of(other).SCP[1]); got != 2 {

@@ -160,7 +160,7 @@ func (s *service) listTargetsForPolicy(
 			kind = types.TargetTypeOrganizationalUnit
 		}
 		return types.PolicyTargetSummary{
-			TargetId: aws.String(target), Arn: aws.String(s.targetARN(o, target)), Name: aws.String(o.Name(target)), Type: kind,
+			TargetId: aws.String(target), Arn: aws.String(targetARN(o, target)), Name: aws.String(o.Name(target)), Type: kind,
 		}
 	}, in.NextToken, in.MaxResults)
 	if err != nil {

@@ -83,7 +83,7 @@ func TestInvitation(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	ctx := t.Context()
-	id, root := w.organization()
+	id, _ := w.organization()
 
 	_, err := w.own.InviteAccountToOrganization(ctx, invitation("999999999999"))
 	if apitest.Refused(t, err, "InvalidInputException", 400); reason(t, err) != "TARGET_NOT_SUPPORTED" {
@@ -152,7 +152,6 @@ func TestInvitation(t *testing.T) {
 	must(t, err)
 	_, err = w.own.DescribeAccount(ctx, &organizations.DescribeAccountInput{AccountId: aws.String(other)})
 	apitest.Refused(t, err, "AccountNotFoundException", 400)
-	_ = root
 }
 
 func TestUnits(t *testing.T) {

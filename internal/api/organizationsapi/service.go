@@ -101,7 +101,7 @@ func (s *service) resource(c *api.Call, id string) api.Resource {
 	if err != nil {
 		return api.Resource{}
 	}
-	r := api.Resource{ARN: s.targetARN(o, id), Tags: s.orgs.Tags(o, id)}
+	r := api.Resource{ARN: targetARN(o, id), Tags: s.orgs.Tags(o, id)}
 	if p, err := s.orgs.FindPolicy(o, id); err == nil {
 		r.ARN = p.ARN()
 	}
@@ -109,7 +109,7 @@ func (s *service) resource(c *api.Call, id string) api.Resource {
 }
 
 // targetARN is the ARN of the root, a unit or an account by its id.
-func (s *service) targetARN(o *organization.Organization, id string) string {
+func targetARN(o *organization.Organization, id string) string {
 	switch {
 	case id == o.RootID:
 		return o.RootARN()
