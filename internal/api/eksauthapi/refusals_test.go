@@ -217,7 +217,7 @@ func TestWire(t *testing.T) {
 		{"a long node name", path, `{"token":"a.b.c","eksNodeName":"` + strings.Repeat("n", 254) + `"}`, 400, "InvalidParameterException", ""},
 		{
 			"a cluster that is not there", "/clusters/ghost/assume-role-for-pod-identity", `{"token":"a.b.c"}`, 404, "ResourceNotFoundException",
-			`{"clusterName":"ghost","message":"No cluster found for name: ghost."}`,
+			`{"message":"No cluster found for name: ghost."}`,
 		},
 		{"another path", "/clusters/c", `{}`, 404, "UnknownOperationException", ""},
 	}

@@ -9,6 +9,8 @@
 package eksauthapi
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -104,6 +106,17 @@ type Config struct {
 	KeyWait time.Duration
 }
 
+// bare takes the members off an error that EKS's errors have and those of EKS Auth do not: these are a text and nothing else.
+func bare(err error) error {
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok || len(f.Members) == 0 {
+		return err
+	}
+	c := *f
+	c.Members = nil
+	return &c
+}
+
 // keyWait is the default: what the SDKs' patience with the credential endpoint allows.
 const keyWait = 2 * time.Second
 
@@ -143,7 +156,10 @@ func New(c Config) *api.Typed {
 					}
 					return r
 				},
-				Run: s.assumeRoleForPodIdentity,
+				Run: func(ctx context.Context, c *api.Call, in *AssumeRoleForPodIdentityInput) (*AssumeRoleForPodIdentityOutput, error) {
+					out, err := s.assumeRoleForPodIdentity(ctx, c, in)
+					return out, bare(err)
+				},
 				May: modelled,
 				Ignores: api.Members{
 					"InstanceId": "it goes into the record of the request, and nothing is decided by it: clusters report no instance ids",
