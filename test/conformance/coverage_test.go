@@ -26,6 +26,29 @@ func services() map[string]*api.Typed {
 
 // onlyRefused are the operations that have no other answer than an error, with the reason.
 var onlyRefused = map[string]string{
+	"eks:CreateFargateProfile":               "there are no Fargate profiles",
+	"eks:DescribeFargateProfile":             "there are no Fargate profiles",
+	"eks:DeleteFargateProfile":               "there are no Fargate profiles",
+	"eks:AssociateIdentityProviderConfig":    "how people sign in to Kubernetes is the cluster's own affair",
+	"eks:DescribeIdentityProviderConfig":     "how people sign in to Kubernetes is the cluster's own affair",
+	"eks:DisassociateIdentityProviderConfig": "how people sign in to Kubernetes is the cluster's own affair",
+	"eks:CreateCapability":                   "there are no EKS Capabilities",
+	"eks:DescribeCapability":                 "there are no EKS Capabilities",
+	"eks:UpdateCapability":                   "there are no EKS Capabilities",
+	"eks:DeleteCapability":                   "there are no EKS Capabilities",
+	"eks:DescribeInsight":                    "there are no insights",
+	"eks:StartInsightsRefresh":               "there are no insights",
+	"eks:DescribeInsightsRefresh":            "there are no insights",
+	"eks:CreateEksAnywhereSubscription":      "there are no subscriptions",
+	"eks:DescribeEksAnywhereSubscription":    "there are no subscriptions",
+	"eks:UpdateEksAnywhereSubscription":      "there are no subscriptions",
+	"eks:DeleteEksAnywhereSubscription":      "there are no subscriptions",
+	"eks:CreateCertificateAuthority":         "the certificate authorities of Kubernetes are its own",
+	"eks:ActivateCertificateAuthority":       "the certificate authorities of Kubernetes are its own",
+	"eks:DescribeCertificateAuthority":       "the certificate authorities of Kubernetes are its own",
+	"eks:DeleteCertificateAuthority":         "the certificate authorities of Kubernetes are its own",
+	"eks:CancelUpdate":                       "an update of a cluster is over when it is answered",
+
 	"sts:AssumeRoot": "nobody acts as another account's root user",
 }
 

@@ -81,7 +81,7 @@ func TestScenarios(t *testing.T) {
 	for _, s := range list {
 		service, file, _ := strings.Cut(s.name, "/")
 		for _, d := range drivers {
-			if *only != "" && *only != d {
+			if _, unknown := s.Without[d]; unknown || *only != "" && *only != d {
 				continue
 			}
 			t.Run(service+"/"+file+"/"+d, func(t *testing.T) {

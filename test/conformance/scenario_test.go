@@ -17,6 +17,9 @@ type scenario struct {
 	name  string // iam/roles
 	About string `json:"about"`
 	Steps []step `json:"steps"`
+
+	// Without names the drivers whose client does not know the calls, with what it lacks.
+	Without map[string]string `json:"without"`
 }
 
 type step struct {

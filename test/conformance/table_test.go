@@ -92,10 +92,16 @@ func writePods(b *strings.Builder) error {
 
 // writeManagement writes the second section: operation by client.
 func writeManagement(b *strings.Builder, list []*scenario) error {
-	made, failed := map[string]bool{}, map[string]map[string]bool{}
+	made, failed, lacks := map[string]bool{}, map[string]map[string]bool{}, map[string]map[string]string{}
 	for _, d := range drivers {
-		failed[d] = map[string]bool{}
+		failed[d], lacks[d] = map[string]bool{}, map[string]string{}
 		for _, s := range list {
+			if why, unknown := s.Without[d]; unknown {
+				for _, st := range s.Steps {
+					lacks[d][st.Call] = why
+				}
+				continue
+			}
 			o, err := runners[d].play(s)
 			if err != nil {
 				return err
@@ -106,6 +112,11 @@ func writeManagement(b *strings.Builder, list []*scenario) error {
 	for _, s := range list {
 		for _, st := range s.Steps {
 			made[st.Call] = true
+			for _, d := range drivers {
+				if _, unknown := s.Without[d]; !unknown {
+					delete(lacks[d], st.Call)
+				}
+			}
 		}
 	}
 	b.WriteString("## Management calls\n\n" +
@@ -123,6 +134,9 @@ func writeManagement(b *strings.Builder, list []*scenario) error {
 				cell := passed(!failed[d][call])
 				if why, refused := onlyRefused[call]; refused {
 					cell += ": refused, " + why
+				}
+				if why, unknown := lacks[d][call]; unknown {
+					cell = why
 				}
 				if !made[call] {
 					cell = "not called"
