@@ -55,9 +55,9 @@ func document(raw json.RawMessage) string {
 
 func given(raw json.RawMessage) bool { return len(raw) > 0 && string(raw) != "null" }
 
-// real makes the row's caller, with its policies, and tells whether it can be: that it is a user or a session of a role in an account
+// enact makes the row's caller, with its policies, and tells whether it can be: that it is a user or a session of a role in an account
 // that is here, and that its policies may be written.
-func (w *world) real(r *row) (authz.Caller, bool) {
+func (w *world) enact(r *row) (authz.Caller, bool) {
 	p, ctx := r.Policies, w.t.Context()
 	if len(p.Session)+len(p.SCP)+len(p.RCP) > 0 || given(p.Trust) || r.Principal.Account != own {
 		return authz.Caller{}, false
@@ -138,7 +138,7 @@ func TestSimulationAgrees(t *testing.T) {
 			if json.Unmarshal(lines.Bytes(), &r) != nil || r.Policies == nil {
 				continue
 			}
-			if c, ok := w.real(&r); ok {
+			if c, ok := w.enact(&r); ok {
 				compared[w.agree(&r, c)]++
 			}
 			w.forget()
@@ -169,13 +169,13 @@ func (w *world) agree(r *row, c authz.Caller) policy.Outcome {
 			})
 		},
 	})
-	real := policy.Allow
+	actual := policy.Allow
 	if err != nil {
 		trace, ok := authz.DenialOf(err)
 		if !ok {
 			w.t.Fatalf("%s: %v", r.ID, err)
 		}
-		real = trace.Outcome
+		actual = trace.Outcome
 	}
 	account := r.Request.ResourceAccount
 	if account == "" {
@@ -196,14 +196,14 @@ func (w *world) agree(r *row, c authz.Caller) policy.Outcome {
 		q.Boundary = policy.NewSource(document(r.Policies.Boundary[0])).As(policy.Boundary)
 	}
 	s := w.authz.Simulate(q)
-	if s.Outcome != real {
-		w.t.Errorf("%s: really %s, simulated %s", r.ID, real, s.Outcome)
+	if s.Outcome != actual {
+		w.t.Errorf("%s: really %s, simulated %s", r.ID, actual, s.Outcome)
 	}
 	always := r.Request.Action == "sts:GetCallerIdentity" || r.Request.Action == "sts:GetSessionToken" // whatever the policies
 	if (len(s.Matched) == 0) != (s.Outcome == policy.ImplicitDeny) && !always {
 		w.t.Errorf("%s: %s by the statements %v", r.ID, s.Outcome, s.Matched)
 	}
-	return real
+	return actual
 }
 
 // TestSimulateMatched tells which statements make a decision, and what is not known of the request.

@@ -3,7 +3,6 @@ package iamapi
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -139,7 +138,7 @@ func (s *service) report(ctx context.Context, c *api.Call, jobID *string) (*iam.
 	}
 	about, err := s.reported(c.Account(), r.About)
 	if errors.Is(err, fault.NotFound) || err == nil && about.id != r.AboutID {
-		gone := fmt.Sprintf("%s was deleted", r.About)
+		gone := r.About + " was deleted"
 		return r, &reported{}, &types.ErrorDetails{Code: aws.String("NoSuchEntity"), Message: &gone}, nil
 	}
 	return r, about, nil, err
@@ -233,12 +232,14 @@ func (all entityUses) service(namespace string, actions bool) types.ServiceLastA
 		}
 		total++
 		if newer(use.At, out.LastAuthenticated) {
-			out.LastAuthenticated, out.LastAuthenticatedEntity, out.LastAuthenticatedRegion = aws.Time(use.At), aws.String(e.arn), aws.String(use.Region)
+			out.LastAuthenticated, out.LastAuthenticatedRegion = aws.Time(use.At), aws.String(use.Region)
+			out.LastAuthenticatedEntity = aws.String(e.arn)
 		}
 		for name, m := range use.Actions {
 			if newer(m.At, tracked[name].LastAccessedTime) {
 				tracked[name] = types.TrackedActionLastAccessed{
-					ActionName: aws.String(name), LastAccessedTime: aws.Time(m.At), LastAccessedEntity: aws.String(e.arn), LastAccessedRegion: aws.String(m.Region),
+					ActionName: aws.String(name), LastAccessedTime: aws.Time(m.At), LastAccessedRegion: aws.String(m.Region),
+					LastAccessedEntity: aws.String(e.arn),
 				}
 			}
 		}

@@ -20,7 +20,7 @@ func (w *world) session(t *testing.T, role *iam.Role) aws.CredentialsProvider {
 	t.Helper()
 	s, err := w.Authorizer.Assume(authz.Assumption{
 		Caller: authz.ServiceCaller("pods.eks.amazonaws.com"), Action: authz.AssumeRole, RoleARN: role.ARN(), SessionName: "pod",
-		Network: authz.Network{Region: "eu-central-1", Time: time.Now()}, //nolint:forbidigo // the SDKs sign with the real time
+		Network: authz.Network{Region: "eu-central-1", Time: time.Now()}, // the SDKs sign with the real time
 	})
 	must(t, err)
 	c, err := w.Ring.Mint(t.Context(), s)
@@ -180,7 +180,9 @@ func TestListPoliciesGrantingServiceAccess(t *testing.T) {
 	})
 	must(t, err)
 	inline := func(name string, kind types.PolicyOwnerEntityType, holder string) types.PolicyGrantingServiceAccess {
-		return types.PolicyGrantingServiceAccess{PolicyName: aws.String(name), PolicyType: types.PolicyTypeInline, EntityType: kind, EntityName: aws.String(holder)}
+		return types.PolicyGrantingServiceAccess{
+			PolicyName: aws.String(name), PolicyType: types.PolicyTypeInline, EntityType: kind, EntityName: aws.String(holder),
+		}
 	}
 	all := inline("all", types.PolicyOwnerEntityTypeGroup, "staff")
 	diff(t, out.PoliciesGrantingServiceAccess, []types.ListPoliciesGrantingServiceAccessEntry{

@@ -36,9 +36,10 @@ func (s *service) listPoliciesGrantingServiceAccess(
 	if err != nil {
 		return nil, err
 	}
-	p, err := paged(numbered(in.ServiceNamespaces), func(n numberedText) string { return n.key }, func(n numberedText) types.ListPoliciesGrantingServiceAccessEntry {
+	wire := func(n numberedText) types.ListPoliciesGrantingServiceAccessEntry {
 		return types.ListPoliciesGrantingServiceAccessEntry{ServiceNamespace: aws.String(n.text), Policies: e.granting(strings.ToLower(n.text))}
-	}, in.Marker, nil)
+	}
+	p, err := paged(numbered(in.ServiceNamespaces), func(n numberedText) string { return n.key }, wire, in.Marker, nil)
 	if err != nil {
 		return nil, err
 	}

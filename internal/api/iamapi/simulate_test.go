@@ -56,7 +56,9 @@ func TestSimulateCustomPolicy(t *testing.T) {
 	result := func(action, resource string, d types.PolicyEvaluationDecisionType, matched ...types.Statement) types.EvaluationResult {
 		return types.EvaluationResult{
 			EvalActionName: aws.String(action), EvalResourceName: aws.String(resource), EvalDecision: d, MatchedStatements: matched,
-			ResourceSpecificResults: []types.ResourceSpecificResult{{EvalResourceName: aws.String(resource), EvalResourceDecision: d, MatchedStatements: matched}},
+			ResourceSpecificResults: []types.ResourceSpecificResult{{
+				EvalResourceName: aws.String(resource), EvalResourceDecision: d, MatchedStatements: matched,
+			}},
 		}
 	}
 	first := int32(len(`{"Version":"2012-10-17","Statement":[`)) + 1
@@ -173,7 +175,9 @@ func TestSimulatePrincipalPolicy(t *testing.T) {
 	read := ask(sdk.SimulatePrincipalPolicyInput{PolicySourceArn: &ann, ActionNames: []string{"s3:GetObject"}, ResourceArns: []string{"arn:aws:s3:::b/k"}})
 	first := int32(len(`{"Version":"2012-10-17","Statement":[`)) + 1
 	diff(t, read.MatchedStatements, []types.Statement{statementAt("p", types.PolicySourceTypeUser, first, first+int32(len(readBucket)))})
-	secret := ask(sdk.SimulatePrincipalPolicyInput{PolicySourceArn: &ann, ActionNames: []string{"s3:GetObject"}, ResourceArns: []string{"arn:aws:s3:::b/secret"}})
+	secret := ask(sdk.SimulatePrincipalPolicyInput{
+		PolicySourceArn: &ann, ActionNames: []string{"s3:GetObject"}, ResourceArns: []string{"arn:aws:s3:::b/secret"},
+	})
 	diff(t, secret.MatchedStatements, []types.Statement{statementAt("secrets", types.PolicySourceTypeGroup, first, first+int32(len(denySecret)))})
 
 	_, err = w.IAM.UpdateUser(ctx, account, "ann", func(u *iam.User) error {
@@ -202,11 +206,13 @@ func TestSimulatePrincipalPolicy(t *testing.T) {
 	_, err = w.admin.AttachRolePolicy(ctx, &sdk.AttachRolePolicyInput{RoleName: aws.String("app"), PolicyArn: aws.String(bound.ARN())})
 	must(t, err)
 	r := ask(sdk.SimulatePrincipalPolicyInput{PolicySourceArn: role.Role.Arn, ActionNames: []string{"s3:GetObject"}})
-	if len(r.MatchedStatements) != 1 || *r.MatchedStatements[0].SourcePolicyId != "bound" || r.MatchedStatements[0].SourcePolicyType != types.PolicySourceTypeUserManaged {
+	if len(r.MatchedStatements) != 1 || *r.MatchedStatements[0].SourcePolicyId != "bound" ||
+		r.MatchedStatements[0].SourcePolicyType != types.PolicySourceTypeUserManaged {
 		t.Errorf("the role: %+v", r)
 	}
 	group := ask(sdk.SimulatePrincipalPolicyInput{
-		PolicySourceArn: aws.String("arn:aws:iam::" + account + ":group/readers"), ActionNames: []string{"s3:GetObject"}, ResourceArns: []string{"arn:aws:s3:::b/secret"},
+		PolicySourceArn: aws.String("arn:aws:iam::" + account + ":group/readers"), ActionNames: []string{"s3:GetObject"},
+		ResourceArns: []string{"arn:aws:s3:::b/secret"},
 	})
 	if group.EvalDecision != types.PolicyEvaluationDecisionTypeExplicitDeny {
 		t.Errorf("the group: %+v", group)
@@ -276,8 +282,9 @@ func TestSimulatedCallerTellsNothing(t *testing.T) {
 	_, err := w.IAM.CreateUser(ctx, iam.User{Account: account, Name: "eve", Tags: map[string]string{"level": "secret"}})
 	must(t, err)
 	in := &sdk.SimulateCustomPolicyInput{
-		PolicyInputList: []string{policyOf(`{"Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{"StringEquals":{"aws:PrincipalTag/level":"secret"}}}`)},
-		ActionNames:     []string{"s3:GetObject"}, CallerArn: aws.String("arn:aws:iam::" + account + ":user/eve"),
+		PolicyInputList: []string{policyOf(
+			`{"Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{"StringEquals":{"aws:PrincipalTag/level":"secret"}}}`)},
+		ActionNames: []string{"s3:GetObject"}, CallerArn: aws.String("arn:aws:iam::" + account + ":user/eve"),
 	}
 	out, err := w.admin.SimulateCustomPolicy(ctx, in)
 	must(t, err)
@@ -304,7 +311,9 @@ func TestGetContextKeys(t *testing.T) {
 	diff(t, custom.ContextKeyNames, []string{"aws:SecureTransport", "aws:username"})
 	w.user(t, "ann", `[{"Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{"StringEquals":{"aws:RequestTag/team":"a"}}}]`)
 	ann := "arn:aws:iam::" + account + ":user/ann"
-	principal, err := w.admin.GetContextKeysForPrincipalPolicy(ctx, &sdk.GetContextKeysForPrincipalPolicyInput{PolicySourceArn: &ann, PolicyInputList: documents[:1]})
+	principal, err := w.admin.GetContextKeysForPrincipalPolicy(ctx, &sdk.GetContextKeysForPrincipalPolicyInput{
+		PolicySourceArn: &ann, PolicyInputList: documents[:1],
+	})
 	must(t, err)
 	diff(t, principal.ContextKeyNames, []string{"aws:RequestTag/team", "aws:SecureTransport", "aws:username"})
 	_, err = w.admin.GetContextKeysForCustomPolicy(ctx, &sdk.GetContextKeysForCustomPolicyInput{PolicyInputList: []string{`[]`}})
@@ -339,9 +348,9 @@ func TestSimulationAgrees(t *testing.T) {
 			ResourceArns: []string{*role.Role.Arn},
 		})
 		must(t, err)
-		for j, real := range []error{read, tags} {
-			if r := out.EvaluationResults[j]; (r.EvalDecision == types.PolicyEvaluationDecisionTypeAllowed) != (real == nil) {
-				t.Errorf("%s: simulated %s, and really %v", statement, r.EvalDecision, real)
+		for j, err := range []error{read, tags} {
+			if r := out.EvaluationResults[j]; (r.EvalDecision == types.PolicyEvaluationDecisionTypeAllowed) != (err == nil) {
+				t.Errorf("%s: simulated %s, and really %v", statement, r.EvalDecision, err)
 			}
 		}
 	}

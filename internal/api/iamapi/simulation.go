@@ -305,8 +305,10 @@ func (sim *simulation) statements(matched []authz.Matched) []types.Statement {
 			d, from = sim.identity[m.Document], sim.sources[m.Document]
 		case policy.BoundaryLayer:
 			d, from = sim.boundary, sim.limit
-		default:
+		case policy.ResourceLayer, policy.TrustLayer:
 			d, from = sim.resource, source{"ResourcePolicy", types.PolicySourceTypeResource}
+		case policy.NoLayer, policy.SessionLayer, policy.SCPLayer, policy.RCPLayer:
+			continue // not told
 		}
 		start, end := d.Span(m.Statement)
 		out = append(out, types.Statement{
