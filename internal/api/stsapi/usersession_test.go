@@ -108,7 +108,8 @@ func TestGetFederationToken(t *testing.T) {
 	if *me.Arn != bob || *me.UserId != account+":bob" || *me.Account != account {
 		t.Errorf("the session is %s, %s", *me.Arn, *me.UserId)
 	}
-	if id := w.Last().UserIdentity; id.Type != "FederatedUser" || id.Session.Issuer.Type != "IAMUser" || id.Session.Issuer.ARN != arn.User(account, "/", "broker") {
+	id := w.Last().UserIdentity
+	if id.Type != "FederatedUser" || id.Session.Issuer.Type != "IAMUser" || id.Session.Issuer.ARN != arn.User(account, "/", "broker") {
 		t.Errorf("the record's identity is %+v", id)
 	}
 	roleARN := w.role(t, "App", trustAccount)
@@ -131,7 +132,8 @@ func TestAssumeRootIsRefused(t *testing.T) {
 	t.Parallel()
 	w, ctx := newWorld(t), t.Context()
 	in := &sdk.AssumeRootInput{
-		TargetPrincipal: aws.String(other), TaskPolicyArn: &types.PolicyDescriptorType{Arn: aws.String("arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials")},
+		TargetPrincipal: aws.String(other),
+		TaskPolicyArn:   &types.PolicyDescriptorType{Arn: aws.String("arn:aws:iam::aws:policy/root-task/IAMAuditRootUserCredentials")},
 	}
 	_, err := w.admin.AssumeRoot(ctx, in)
 	text := apitest.Refused(t, err, "AccessDenied", http.StatusForbidden)
