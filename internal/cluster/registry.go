@@ -16,7 +16,8 @@
 // ([Registry.Lookup], [Registry.Get]) make sure with one linearizable read first.
 //
 // Failures are faults with the subjects "cluster", "registration", "registered cluster", "node group", "add-on", "update", "access entry",
-// "access policy", "association", "role", "target role", "policy document", "name", "tags", "resource" (of a tag call), "report", "ended pods", "deletion protection" and "client request token".
+// "access policy", "association", "role", "target role", "policy document", "name", "tags", "resource" (of a tag call), "report", "ended pods",
+// "deletion protection" and "client request token".
 //
 // spec: pod-identity.md 1
 package cluster
@@ -81,7 +82,10 @@ var (
 
 // Schema lists the tables of this package for store.Config.
 func Schema() []store.Definition {
-	return []store.Definition{clusters, reports, nodegroups, addons, associations, associationIDs, associationPatterns, patternGuards, requests, endedPods, accessEntries, updates, hostedIssuers}
+	return []store.Definition{
+		clusters, reports, nodegroups, addons, associations, associationIDs, associationPatterns, patternGuards, requests,
+		endedPods, accessEntries, updates, hostedIssuers,
+	}
 }
 
 // New makes a Registry on a database that was opened with this package's [Schema].

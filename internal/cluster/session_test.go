@@ -80,7 +80,9 @@ func TestSessionTagsRefused(t *testing.T) {
 		{name: "by case", tags: map[string]string{cluster.TagSessionTag + "a": "x", cluster.TagSessionTag + "A": "x"}, text: "differ by case"},
 		{
 			name: "too much", text: "has room for",
-			tags: map[string]string{cluster.TagSessionTag + "a": long, cluster.TagSessionTag + "b": long, cluster.TagSessionTag + "c": long, cluster.TagSessionTag + "d": long},
+			tags: map[string]string{
+				cluster.TagSessionTag + "a": long, cluster.TagSessionTag + "b": long, cluster.TagSessionTag + "c": long, cluster.TagSessionTag + "d": long,
+			},
 		},
 		{name: "tags are off, some", tags: map[string]string{cluster.TagSessionTags: "none"}, off: true, text: "has no session tags"},
 		{name: "tags are off, further", tags: map[string]string{cluster.TagSessionTag + "a": "x"}, off: true, text: "has no session tags"},

@@ -138,7 +138,9 @@ func TestOwnTagsNeedMore(t *testing.T) {
 	tagRefused(t, w.tag(t, updater, *a.AssociationArn, own), "AccessDeniedException", "iam:PassRole on resource: "+w.role)
 	tagRefused(t, untag(updater, "podid.io/session-name"), "AccessDeniedException", "iam:PassRole")
 	modified := func() time.Time {
-		out, err := w.admin.DescribePodIdentityAssociation(ctx, &sdk.DescribePodIdentityAssociationInput{ClusterName: aws.String("c"), AssociationId: a.AssociationId})
+		out, err := w.admin.DescribePodIdentityAssociation(ctx, &sdk.DescribePodIdentityAssociationInput{
+			ClusterName: aws.String("c"), AssociationId: a.AssociationId,
+		})
 		must(t, err)
 		return *out.Association.ModifiedAt
 	}
@@ -171,7 +173,8 @@ func TestOwnTagsAreChecked(t *testing.T) {
 	refused[*types.InvalidParameterException](t, err, "kubernetes-node")
 	a, err := w.create(t, "shop", "cart", map[string]string{"podid.io/session-tags": "none"})
 	must(t, err)
-	tagRefused(t, w.tag(t, w.admin, *a.AssociationArn, map[string]string{"podid.io/session-tag/eks-cluster-arn": "x"}), "BadRequestException", "no association can choose")
+	of := map[string]string{"podid.io/session-tag/eks-cluster-arn": "x"}
+	tagRefused(t, w.tag(t, w.admin, *a.AssociationArn, of), "BadRequestException", "no association can choose")
 	_, err = w.admin.UpdatePodIdentityAssociation(ctx, &sdk.UpdatePodIdentityAssociationInput{
 		ClusterName: aws.String("c"), AssociationId: a.AssociationId, DisableSessionTags: aws.Bool(true),
 	})

@@ -107,9 +107,10 @@ func TestChoiceOfSession(t *testing.T) {
 		refused string
 	}{
 		{
-			name:  "some tags and another",
-			trust: condition(`"StringEquals":{"aws:RequestTag/team":"checkout","aws:RequestTag/kubernetes-namespace":"shop"},"Null":{"aws:RequestTag/kubernetes-pod-uid":"true"}`),
-			tags:  map[string]string{cluster.TagSessionTags: "kubernetes-namespace", cluster.TagSessionTag + "team": "checkout"}, want: some,
+			name: "some tags and another",
+			trust: condition(`"StringEquals":{"aws:RequestTag/team":"checkout","aws:RequestTag/kubernetes-namespace":"shop"},` +
+				`"Null":{"aws:RequestTag/kubernetes-pod-uid":"true"}`),
+			tags: map[string]string{cluster.TagSessionTags: "kubernetes-namespace", cluster.TagSessionTag + "team": "checkout"}, want: some,
 		},
 		{name: "none", trust: strings.ReplaceAll(podsTrust, `,"sts:TagSession"`, ""), tags: map[string]string{cluster.TagSessionTags: "none"}},
 		{

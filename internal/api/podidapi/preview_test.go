@@ -27,11 +27,15 @@ func TestPreviewAssociation(t *testing.T) {
 	}
 	all, team, exact := make("*", "*"), make("team-*", "*"), make("team-a", "cart")
 	none := []client.PreviewedAssociation{}
+	const there = "Association already exists: "
 	tests := []client.AssociationPreview{
-		{Namespace: "team-a", ServiceAccount: "cart", Winner: &exact, Before: none, After: []client.PreviewedAssociation{team, all}, Refusal: "Association already exists: " + exact.AssociationID},
+		{
+			Namespace: "team-a", ServiceAccount: "cart", Winner: &exact, Before: none, After: []client.PreviewedAssociation{team, all},
+			Refusal: there + exact.AssociationID,
+		},
 		{Namespace: "team-b", ServiceAccount: "cart", Winner: &team, Before: none, After: []client.PreviewedAssociation{all}},
 		{Namespace: "team-*", ServiceAccount: "c*", Before: []client.PreviewedAssociation{exact}, After: []client.PreviewedAssociation{team, all}},
-		{Namespace: "*-team", ServiceAccount: "*", Before: none, After: []client.PreviewedAssociation{all}, Refusal: "Association already exists: " + team.AssociationID},
+		{Namespace: "*-team", ServiceAccount: "*", Before: none, After: []client.PreviewedAssociation{all}, Refusal: there + team.AssociationID},
 	}
 	for _, want := range tests {
 		want.ClusterName = "p"

@@ -1,8 +1,9 @@
 // Package follow knows what the control plane wants of one cluster.
 //
 // A [Follower] polls, and keeps the newest answer where every reader finds it without a lock. An association it has heard of is
-// found at once, whether it is the service account's own or for a pattern that it matches. One it has not heard of is asked for, so that "no association" is never said of one that was made before the
-// question: a pod that is created right after its association gets its identity. What cannot be known is an error and never a "no".
+// found at once, whether it is the service account's own or for a pattern that it matches. One it has not heard of is asked for, so
+// that "no association" is never said of one that was made before the question: a pod that is created right after its association
+// gets its identity. What cannot be known is an error and never a "no".
 package follow
 
 import (
@@ -15,7 +16,6 @@ import (
 	"time"
 
 	"github.com/podid/podid/internal/client"
-	"github.com/podid/podid/internal/pattern"
 )
 
 const (
@@ -47,10 +47,9 @@ type Follower struct {
 
 // picture is one answer, ready for lookups. It never changes.
 type picture struct {
-	wanted       *client.Wanted // nil: no answer yet
-	associations map[identity]struct{}
-	patterns     *pattern.Index[struct{}]
-	newer        chan struct{} // closed when there is a newer one
+	wanted *client.Wanted // nil: no answer yet
+	known  *Known
+	newer  chan struct{} // closed when there is a newer one
 }
 
 // identity is a service account by its full name.
@@ -126,19 +125,7 @@ func (f *Follower) poll(ctx context.Context) error {
 	if known.wanted != nil && wanted.Revision == after {
 		return nil
 	}
-	p := &picture{wanted: wanted, associations: make(map[identity]struct{}, len(wanted.Associations)), newer: make(chan struct{})}
-	var patterns []pattern.Entry[struct{}]
-	for _, a := range wanted.Associations {
-		pair := pattern.Pair{Namespace: a.Namespace, ServiceAccount: a.ServiceAccount}
-		if pair.Is() {
-			patterns = append(patterns, pattern.Entry[struct{}]{Pair: pair})
-			continue
-		}
-		p.associations[identity{a.Namespace, a.ServiceAccount}] = struct{}{}
-	}
-	if len(patterns) > 0 {
-		p.patterns = pattern.NewIndex(patterns)
-	}
+	p := &picture{wanted: wanted, known: KnownBy(wanted), newer: make(chan struct{})}
 	f.picture.Store(p)
 	close(known.newer)
 	return nil

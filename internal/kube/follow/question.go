@@ -56,12 +56,7 @@ func (f *Follower) Associated(ctx context.Context, namespace, serviceAccount str
 }
 
 func (f *Follower) shows(id identity) bool {
-	p := f.picture.Load()
-	if _, ok := p.associations[id]; ok {
-		return true
-	}
-	_, ok := p.patterns.Find(id.namespace, id.serviceAccount)
-	return ok
+	return f.picture.Load().known.Has(id.namespace, id.serviceAccount)
 }
 
 // join returns the round that begins next.

@@ -24,6 +24,7 @@ import (
 
 	"github.com/podid/podid/apis/podidentity/v1alpha1"
 	"github.com/podid/podid/internal/client"
+	"github.com/podid/podid/internal/kube/follow"
 )
 
 // SweepConfig is what a Sweep needs; every field but Skipped is required.
@@ -44,7 +45,7 @@ type Sweep struct {
 
 	mu      sync.Mutex
 	wanted  *client.Wanted // what associated was made of
-	who     map[types.NamespacedName]bool
+	who     *follow.Known
 	missing map[types.NamespacedName]types.UID // pods that are flagged
 }
 
@@ -99,11 +100,14 @@ func (s *Sweep) Setup(mgr manager.Manager) error {
 func (s *Sweep) watch(ctx context.Context, q workqueue.TypedRateLimitingInterface[reconcile.Request]) {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
-	var before map[types.NamespacedName]bool
+	var before *follow.Known
 	for {
 		changed := s.c.Changed()
 		_, after := s.associated()
-		for _, r := range s.requests(ctx, func(p *corev1.Pod) bool { a := accountOf(p); return before[a] != after[a] }) {
+		for _, r := range s.requests(ctx, func(p *corev1.Pod) bool {
+			a := accountOf(p)
+			return before.Has(a.Namespace, a.Name) != after.Has(a.Namespace, a.Name)
+		}) {
 			q.Add(r)
 		}
 		before = after
@@ -120,15 +124,12 @@ func (s *Sweep) watch(ctx context.Context, q workqueue.TypedRateLimitingInterfac
 }
 
 // associated are the service accounts with an association; false: not known yet.
-func (s *Sweep) associated() (bool, map[types.NamespacedName]bool) {
+func (s *Sweep) associated() (bool, *follow.Known) {
 	w := s.c.Wanted()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if w != s.wanted {
-		s.wanted, s.who = w, make(map[types.NamespacedName]bool, len(w.Associations))
-		for _, a := range w.Associations {
-			s.who[types.NamespacedName{Namespace: a.Namespace, Name: a.ServiceAccount}] = true
-		}
+		s.wanted, s.who = w, follow.KnownBy(w)
 	}
 	return w != nil, s.who
 }
@@ -169,7 +170,8 @@ func (s *Sweep) Reconcile(ctx context.Context, req reconcile.Request) (reconcile
 	if !known {
 		return reconcile.Result{}, nil // the first answer wakes it
 	}
-	around := Surroundings{Associated: associations[accountOf(&p)]}
+	account := accountOf(&p)
+	around := Surroundings{Associated: associations.Has(account.Namespace, account.Name)}
 	namespace := &metav1.PartialObjectMetadata{}
 	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
 	if err := s.c.Client.Get(ctx, types.NamespacedName{Name: p.Namespace}, namespace); err != nil {

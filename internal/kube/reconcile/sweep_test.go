@@ -190,6 +190,10 @@ func TestSweep_flagsAndTakesBack(t *testing.T) {
 	look("it went", corev1.ConditionFalse, 0, 1)
 	wanted = &client.Wanted{Associations: []client.WantedAssociation{{Namespace: "shop", ServiceAccount: "uploader"}}}
 	look("it came again", corev1.ConditionTrue, 1, 2)
+	wanted = &client.Wanted{Associations: []client.WantedAssociation{{Namespace: "sh*", ServiceAccount: "cart"}}}
+	look("a pattern that does not match is left", corev1.ConditionFalse, 0, 2)
+	wanted = &client.Wanted{Associations: []client.WantedAssociation{{Namespace: "sh*", ServiceAccount: "*"}}}
+	look("one that matches came", corev1.ConditionTrue, 1, 3)
 	if err := c.Delete(t.Context(), sweptPod()); err != nil {
 		t.Fatal(err)
 	}
