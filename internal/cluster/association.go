@@ -224,14 +224,31 @@ func exists(id string) string { return "Association already exists: " + id }
 func (r *Registry) UpdateAssociation(
 	ctx context.Context, account, cluster, id string, f func(*Association) error,
 ) (*Association, error) {
+	return r.UpdateAssociationOnce(ctx, account, cluster, id, "", nil, f)
+}
+
+// UpdateAssociationOnce is UpdateAssociation of a request with a client request token. Sent again, as by a client that did not get the
+// answer, it changes nothing again, whatever was changed since, and is answered with what the association is now.
+func (r *Registry) UpdateAssociationOnce(
+	ctx context.Context, account, cluster, id, token string, request any, f func(*Association) error,
+) (*Association, error) {
 	var out *Association
 	err := r.db.Update(ctx, func(tx *store.Tx) error {
-		if _, err := readCluster(tx, account, cluster); err != nil {
+		c, err := readCluster(tx, account, cluster)
+		if err != nil {
 			return err
 		}
 		old, err := readAssociation(tx, account, cluster, id)
 		if err != nil {
 			return err
+		}
+		before, err := once(tx, onceKey{account, c.ID, "UpdatePodIdentityAssociation", token}, []any{id, request}, id)
+		if err != nil {
+			return err
+		}
+		if before != "" {
+			out = old
+			return nil
 		}
 		changed := *old
 		if err := f(&changed); err != nil {
@@ -240,7 +257,9 @@ func (r *Registry) UpdateAssociation(
 		a := *old
 		a.RoleARN, a.TargetRoleARN = changed.RoleARN, changed.TargetRoleARN
 		a.Policy, a.DisableSessionTags = changed.Policy, changed.DisableSessionTags
-		a.ModifiedAt = r.clock()
+		if a.ModifiedAt = r.clock(); a.ModifiedAt.Before(old.ModifiedAt) {
+			a.ModifiedAt = old.ModifiedAt // another replica's clock is ahead
+		}
 		a.setExternalID()
 		if err := a.check(); err != nil {
 			return err

@@ -2,6 +2,7 @@ package eksapi
 
 import (
 	"context"
+	"reflect"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -38,6 +39,13 @@ func never[In, Out any](
 ) api.AnyOperation {
 	o := on[In, Out](schema, resource)
 	o.Differs = []string{"It always fails: " + why + "."}
+	o.Ignores = api.Members{}
+	for f := range reflect.TypeFor[In]().Fields() {
+		label := "{" + strings.ToLower(f.Name[:1]) + f.Name[1:] + "}"
+		if f.IsExported() && !strings.Contains(o.HTTP.URI, label) {
+			o.Ignores[f.Name] = "the operation always fails"
+		}
+	}
 	o.Run = func(ctx context.Context, c *api.Call, in *In) (*Out, error) { return nil, fail(ctx, c, in) }
 	if strings.HasPrefix(o.Name, "Describe") {
 		o.ReadOnly = true
@@ -161,6 +169,7 @@ func (s *service) identityProviderOperations() []api.AnyOperation {
 		}
 	}
 	associate.Differs = []string{"It always fails: " + noOIDC + "."}
+	associate.Ignores = api.Members{"Oidc": noOIDC, "Tags": noOIDC, "ClientRequestToken": noOIDC}
 	associate.Run = func(ctx context.Context, c *api.Call, in *sdk.AssociateIdentityProviderConfigInput) (*sdk.AssociateIdentityProviderConfigOutput, error) {
 		return nil, s.unsupported(ctx, c, in.ClusterName, noOIDC)
 	}

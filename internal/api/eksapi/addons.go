@@ -43,6 +43,13 @@ func (s *service) addonOperations() []api.AnyOperation {
 	create := on[sdk.CreateAddonInput, sdk.CreateAddonOutput](schemas.CreateAddon,
 		func(c *api.Call, in *sdk.CreateAddonInput) api.Resource { return s.cluster(c, in.ClusterName) })
 	create.Run = s.createAddon
+	create.Keeps = api.Members{"ServiceAccountRoleArn": "the agent acts with the role of its nodes"}
+	create.Ignores = api.Members{"ResolveConflicts": "the operator keeps what the add-on says as it says, and leaves what it does not mention alone"}
+	create.Differs = []string{
+		"There is one add-on, " + agentAddon + ", and one version of it: podid's own.",
+		"It is CREATING until the cluster reports that it runs. In a cluster that was never connected, one that is deleted is gone at once.",
+		"An add-on has at most 20 associations.",
+	}
 	create.Keys = func(_ *api.Call, in *sdk.CreateAddonInput, k *policy.Context) { api.TagKeys(k, in.Tags) }
 
 	describe := on[sdk.DescribeAddonInput, sdk.DescribeAddonOutput](schemas.DescribeAddon,

@@ -77,7 +77,6 @@ func (s *service) associationOperations() []api.AnyOperation {
 			return s.association(c, in.ClusterName, in.AssociationId)
 		})
 	update.Run = s.updateAssociation
-	update.Ignores = api.Members{"ClientRequestToken": "the same update twice has the effect of one"}
 	update.Differs = []string{"An empty targetRoleArn or policy removes what there is."}
 
 	remove := on[sdk.DeletePodIdentityAssociationInput, sdk.DeletePodIdentityAssociationOutput](schemas.DeletePodIdentityAssociation,
@@ -182,7 +181,8 @@ func (s *service) updateAssociation(
 		// Whoever changes what becomes of a role hands it out anew, also when the role itself stays.
 		return s.checkRole(c, a.Account, a.Cluster, a.RoleARN)
 	}
-	a, err := s.Clusters.UpdateAssociation(ctx, c.Account(), *in.ClusterName, *in.AssociationId, apply)
+	asked := []any{in.RoleArn, in.TargetRoleArn, in.Policy, in.DisableSessionTags}
+	a, err := s.Clusters.UpdateAssociationOnce(ctx, c.Account(), *in.ClusterName, *in.AssociationId, aws.ToString(in.ClientRequestToken), asked, apply)
 	if err != nil {
 		return nil, err
 	}

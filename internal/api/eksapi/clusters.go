@@ -89,6 +89,7 @@ func createClusterKeys(_ *api.Call, in *sdk.CreateClusterInput, k *policy.Contex
 	settingKeys(k, settings{
 		vpc: in.ResourcesVpcConfig, logging: in.Logging, upgrade: in.UpgradePolicy, shift: in.ZonalShiftConfig,
 		protection: in.DeletionProtection, scaling: in.ControlPlaneScalingConfig,
+		compute: in.ComputeConfig, storage: in.StorageConfig, network: in.KubernetesNetworkConfig,
 	})
 }
 

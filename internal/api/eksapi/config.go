@@ -32,6 +32,7 @@ func (s *service) configOperations() []api.AnyOperation {
 		settingKeys(k, settings{
 			vpc: in.ResourcesVpcConfig, logging: in.Logging, upgrade: in.UpgradePolicy, shift: in.ZonalShiftConfig,
 			protection: in.DeletionProtection, scaling: in.ControlPlaneScalingConfig,
+			compute: in.ComputeConfig, storage: in.StorageConfig, network: in.KubernetesNetworkConfig,
 		})
 	}
 	update.Refuses = api.Members{

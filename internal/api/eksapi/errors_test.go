@@ -151,7 +151,7 @@ var failures = map[string][]failure{
 	}, checked...),
 	"ListPodIdentityAssociations":    {noCluster, badMember},
 	"DescribePodIdentityAssociation": {{fault.NotFound, "association"}},
-	"UpdatePodIdentityAssociation":   append([]failure{badMember, noCluster, deleting, {fault.NotFound, "association"}}, checked...),
+	"UpdatePodIdentityAssociation":   append([]failure{badMember, badToken, noCluster, deleting, {fault.NotFound, "association"}}, checked...),
 	"DeletePodIdentityAssociation":   {noCluster, deleting, {fault.NotFound, "association"}},
 
 	"TagResource":         badTagging,

@@ -67,6 +67,18 @@ func TestRequestToken(t *testing.T) {
 	_, err = w.admin.CreatePodIdentityAssociation(ctx, different)
 	refused[*types.InvalidParameterException](t, err, "used before with other parameters")
 
+	to := func(token, target string) *types.PodIdentityAssociation {
+		out, err := w.admin.UpdatePodIdentityAssociation(ctx, &sdk.UpdatePodIdentityAssociationInput{
+			ClusterName: in.ClusterName, AssociationId: first.Association.AssociationId, ClientRequestToken: &token, TargetRoleArn: &target,
+		})
+		must(t, err)
+		return out.Association
+	}
+	to("one", "arn:aws:iam::444455556666:role/one")
+	to("two", "arn:aws:iam::444455556666:role/two")
+	if late := to("one", "arn:aws:iam::444455556666:role/one"); *late.TargetRoleArn != "arn:aws:iam::444455556666:role/two" {
+		t.Errorf("an update that was sent again undid the one after it: %s", *late.TargetRoleArn)
+	}
 	_, err = w.admin.DeletePodIdentityAssociation(ctx, &sdk.DeletePodIdentityAssociationInput{
 		ClusterName: in.ClusterName, AssociationId: first.Association.AssociationId,
 	})
@@ -247,6 +259,7 @@ func TestGone(t *testing.T) {
 	name := aws.String("c")
 	must(t, sdk.NewNodegroupDeletedWaiter(viewer).Wait(ctx, &sdk.DescribeNodegroupInput{ClusterName: name, NodegroupName: aws.String("n")}, time.Second))
 	must(t, sdk.NewAddonDeletedWaiter(viewer).Wait(ctx, &sdk.DescribeAddonInput{ClusterName: name, AddonName: aws.String("a")}, time.Second))
+	must(t, sdk.NewFargateProfileDeletedWaiter(w.admin).Wait(ctx, &sdk.DescribeFargateProfileInput{ClusterName: name, FargateProfileName: aws.String("f")}, time.Second))
 	_, err := viewer.DescribeNodegroup(ctx, &sdk.DescribeNodegroupInput{ClusterName: aws.String("d"), NodegroupName: aws.String("n")})
 	refused[*types.AccessDeniedException](t, err, "nodegroup/d/n/")
 }

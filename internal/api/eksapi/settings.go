@@ -174,6 +174,9 @@ type settings struct {
 	upgrade    *types.UpgradePolicyRequest
 	shift      *types.ZonalShiftConfigRequest
 	scaling    *types.ControlPlaneScalingConfig
+	compute    *types.ComputeConfigRequest
+	storage    *types.StorageConfigRequest
+	network    *types.KubernetesNetworkConfigRequest
 	protection *bool
 }
 
@@ -201,6 +204,15 @@ func settingKeys(k *policy.Context, s settings) {
 	}
 	if s.scaling != nil {
 		setText(k, "eks:controlPlaneScalingTier", string(s.scaling.Tier))
+	}
+	if s.compute != nil {
+		setBool(k, "eks:computeConfigEnabled", s.compute.Enabled)
+	}
+	if s.storage != nil && s.storage.BlockStorage != nil {
+		setBool(k, "eks:blockStorageEnabled", s.storage.BlockStorage.Enabled)
+	}
+	if s.network != nil && s.network.ElasticLoadBalancing != nil {
+		setBool(k, "eks:elasticLoadBalancingEnabled", s.network.ElasticLoadBalancing.Enabled)
 	}
 	setBool(k, "eks:deletionProtection", s.protection)
 }

@@ -33,6 +33,11 @@ func (s *service) updateOperations() []api.AnyOperation {
 			return s.addon(c, in.ClusterName, in.AddonName)
 		})
 	update.Run = s.updateAddon
+	update.Keeps = api.Members{
+		"ResolveConflicts":      "told with the update; the operator keeps what the add-on says as it says, and leaves what it does not mention alone",
+		"ServiceAccountRoleArn": "the agent acts with the role of its nodes",
+	}
+	update.Differs = []string{"An update is InProgress until the cluster reports that it runs, and another update or the add-on's deletion makes it Cancelled."}
 
 	describe := on[sdk.DescribeUpdateInput, sdk.DescribeUpdateOutput](schemas.DescribeUpdate,
 		func(c *api.Call, in *sdk.DescribeUpdateInput) api.Resource {
@@ -72,6 +77,7 @@ func (s *service) updateOperations() []api.AnyOperation {
 
 	cancel := on[sdk.CancelUpdateInput, sdk.CancelUpdateOutput](schemas.CancelUpdate,
 		func(c *api.Call, in *sdk.CancelUpdateInput) api.Resource { return s.cluster(c, in.Name) })
+	cancel.Ignores = api.Members{"ClientRequestToken": "the operation always fails"}
 	cancel.Differs = []string{"It always fails: an update of a cluster is Successful when it is answered."}
 	cancel.Run = func(ctx context.Context, c *api.Call, in *sdk.CancelUpdateInput) (*sdk.CancelUpdateOutput, error) {
 		all, err := s.updatesOf(ctx, c, *in.Name, "", "")
