@@ -7,3 +7,6 @@ const EndedFor = endedFor
 
 // RememberEnded makes a registry remember ended pods for another time.
 func RememberEnded(r *Registry, d time.Duration) { r.endedFor = d }
+
+// CheckAssociationTags holds the rules for an association's tags.
+func CheckAssociationTags(a *Association) error { return a.checkTags() }

@@ -178,3 +178,40 @@ func FuzzSessionName(f *testing.F) {
 		}
 	})
 }
+
+// FuzzSessionTags holds that whatever tags are let in, the session that they ask for is one that STS makes.
+func FuzzSessionTags(f *testing.F) {
+	f.Add("podid.io/session-tags", "eks-cluster-arn kubernetes-namespace", "podid.io/session-tag/team", "a", false)
+	f.Add("podid.io/session-name", "@pod-@node", "podid.io/session-tag/aws:x", "", false)
+	f.Add("podid.io/session-tag/a", "x", "podid.io/session-tag/A", "x", true)
+	f.Fuzz(func(t *testing.T, key1, value1, key2, value2 string, off bool) {
+		a := &cluster.Association{Tags: map[string]string{key1: value1, key2: value2}, DisableSessionTags: off}
+		if cluster.CheckAssociationTags(a) != nil {
+			return
+		}
+		choice, err := a.Session()
+		if err != nil {
+			t.Fatalf("%q was let in: %v", a.Tags, err)
+		}
+		if off && len(choice.Tags)+len(choice.Static) > 0 {
+			t.Errorf("there are session tags: %v", choice)
+		}
+		keys := choice.Tags
+		for key, value := range choice.Static {
+			for _, other := range cluster.SessionTagKeys {
+				if strings.EqualFold(key, other) {
+					t.Errorf("%q was let in", key)
+				}
+			}
+			if key == "" || len([]rune(value)) > 256 || strings.HasPrefix(strings.ToLower(key), "aws:") {
+				t.Errorf("%q=%q was let in", key, value)
+			}
+			for _, other := range keys {
+				if strings.EqualFold(key, other) {
+					t.Errorf("%q and %q were let in", key, other)
+				}
+			}
+			keys = append(keys[:len(keys):len(keys)], key)
+		}
+	})
+}
