@@ -79,7 +79,9 @@ func (w *operatorWorld) connect() {
 	w.role(w.t, "/", "app", podsTrust)
 	w.permit(w.t, operatorRole, document(map[string]any{
 		"Effect": "Allow", "Resource": "arn:aws:eks:" + region + ":" + account + ":cluster/" + clusterName,
-		"Action": []string{"podid:PutClusterReport", "podid:WatchCluster", "podid:ReportEndedPods", "eks:ListPodIdentityAssociations"},
+		"Action": []string{
+			"podid:PutClusterReport", "podid:WatchCluster", "podid:ReportEndedPods", "podid:PreviewAssociation", "eks:ListPodIdentityAssociations",
+		},
 	}))
 }
 
