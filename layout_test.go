@@ -48,7 +48,7 @@ var layers = []layer{
 	{"kube/inject", "apis/podidentity/v1alpha1", "a function from pod to patch: no client, no control plane"},
 	{"kube/reconcile", "kube/follow kube/manifest apis/podidentity/v1alpha1 client fault", "speaks to the control plane through its public API like any other client"},
 	{"kube/publish", "kube/follow apis/podidentity/v1alpha1 client oidc fault", "speaks to the control plane through its public API like any other client"},
-	{"kube/follow", "client fault", "speaks to the control plane through its public API like any other client"},
+	{"kube/follow", "client pattern fault", "speaks to the control plane through its public API like any other client"},
 	{"kube/manifest", "deploy", "renders the chart: the one description of what runs in a cluster"},
 	{"deploy", "", "holds the chart"},
 	{"apis/podidentity/v1alpha1", "", "the names in people's manifests: imported by others, imports nothing of ours"},
@@ -66,7 +66,7 @@ var layers = []layer{
 	{"api/apitest", "api authz organization iam credential store/storetest store", "test support: the control plane that a service's tests run in"},
 	{"api", "api/sigv4 authz policy credential arn fault", "the pipeline is the same for every service and knows none of them; of policy only the request's Context"},
 	{"api/sigv4", "fault", "proves a signature; the caller brings the secret, so it knows neither users nor sessions"},
-	{"cluster", "oidc policy store quota arn fault", domain},
+	{"cluster", "oidc pattern policy store quota arn fault", domain},
 	{"issuer", "oidc fault", "fetches key sets of outside issuers: the one part of the control plane that dials where strangers say"},
 	{"oidc", "fault", "proves a token; the caller brings the keys, so it knows neither clusters nor providers"},
 	{"authz", "organization iam policy credential arn fault", "asks the question; a resource's policy is brought by the service that owns the resource"},
@@ -85,6 +85,7 @@ var layers = []layer{
 
 	{"client", "fault", "calls podid's own service as any outsider would, and declares its shapes"},
 	{"secretfile", "", "a leaf: files that only their owner may read"},
+	{"pattern", "", "a leaf: the control plane and the operator decide by one rule which association counts"},
 	{"plan", "", "a leaf: what will be done, shown before it is"},
 	{"quota", "", "a leaf: how much there may be"},
 	{"arn", "", "a leaf: the names of things"},
@@ -105,7 +106,7 @@ type fence struct {
 	reason string
 }
 
-var pure = strings.Fields("arn fault quota policy organization iam cluster authz credential bucket store")
+var pure = strings.Fields("arn fault pattern quota policy organization iam cluster authz credential bucket store")
 
 var fences = []fence{
 	{"go.etcd.io", []string{"store"}, nil, "go through internal/store"},

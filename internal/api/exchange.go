@@ -114,10 +114,17 @@ func (x *Exchange) failed(f *fault.Error, s Shape, text string) {
 	}
 }
 
-// Encoded is the encoded authorization message of a refusal, for whoever may decode it; empty for other failures and for callers
+// encoded is the encoded authorization message of a refusal, for whoever may decode it; empty for other failures and for callers
 // that nothing was proven of.
-func (x *Exchange) Encoded(f *fault.Error) string {
+func (x *Exchange) encoded(f *fault.Error) string {
 	return x.front.authorizer.Encode(f, x.Record.RequestID)
+}
+
+// SendEncoded puts the encoded authorization message of a refusal into the answer's header, which must not have been written yet.
+func (x *Exchange) SendEncoded(f *fault.Error) {
+	if message := x.encoded(f); message != "" {
+		x.Writer.Header().Set(encodedHeader, message)
+	}
 }
 
 func (x *Exchange) call() *Call {

@@ -30,7 +30,7 @@ type Typed struct {
 	EventSource string // as records name it: "eks-auth.amazonaws.com"
 	Protocol    Protocol
 	Faults      Faults         // the service's rows; the protocol's front rows are added behind them
-	Quiet       bool           // its texts are for machines: what only some may decode goes beside them
+	Quiet       bool           // its texts are for machines: what only some may decode goes into a header
 	Operations  []AnyOperation // made by [Op]
 }
 
@@ -77,10 +77,11 @@ func (s *Typed) begin(x *Exchange) {
 	x.Writer.Header().Set("X-Amzn-Requestid", x.Record.RequestID)
 }
 
-// Where the encoded authorization message of a refusal stands: behind the text, in AWS's words, or in a member of its own.
+// Where the encoded authorization message of a refusal stands: behind the text, in AWS's words, or in a header, where a member of its own
+// would be none of the error's model.
 const (
 	encodedBefore = " Encoded authorization failure message: "
-	memberEncoded = "encodedMessage"
+	encodedHeader = "X-Podid-Encoded-Message"
 )
 
 // fail is the one place where a failure of a typed service becomes bytes.
@@ -90,12 +91,10 @@ func (s *Typed) fail(x *Exchange, f *fault.Error) {
 		text = shape.Text
 	}
 	x.failed(f, shape, text)
-	if message := x.Encoded(f); message != "" {
-		if s.Quiet {
-			f = f.With(memberEncoded, message)
-		} else {
-			text += encodedBefore + message
-		}
+	if s.Quiet {
+		x.SendEncoded(f)
+	} else if message := x.encoded(f); message != "" {
+		text += encodedBefore + message
 	}
 	s.Protocol.fail(x.Writer, shape, text, f.Members, x.Record.RequestID)
 }

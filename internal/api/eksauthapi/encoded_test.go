@@ -40,12 +40,12 @@ func TestEncodedMessage(t *testing.T) {
 	resp, err := http.DefaultClient.Do(r)
 	must(t, err)
 	defer resp.Body.Close()
-	var answer struct{ Message, EncodedMessage string }
+	var answer struct{ Message string }
 	must(t, json.NewDecoder(resp.Body).Decode(&answer))
 	if resp.Header.Get("X-Amzn-Errortype") != "AccessDeniedException" || strings.Contains(answer.Message, "Encoded") {
 		t.Errorf("the answer is %+v", answer)
 	}
-	read, err := w.authorizer.Decode(t.Context(), account, answer.EncodedMessage)
+	read, err := w.authorizer.Decode(t.Context(), account, resp.Header.Get("X-Podid-Encoded-Message"))
 	if err != nil || !strings.Contains(read, `"aws:RequestTag/kubernetes-namespace"`) || !strings.Contains(read, "ec2.amazonaws.com") {
 		t.Errorf("the account reads %s, %v", read, err)
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/podid/podid/internal/credential"
 )
 
-// TestEncodedMessage holds that a refusal has its reasons in an element of its own, for those who may decode them, and that nobody who
+// TestEncodedMessage holds that a refusal has its reasons in a header, for those who may decode them, and that nobody who
 // was not proven gets any.
 func TestEncodedMessage(t *testing.T) {
 	t.Parallel()
@@ -29,11 +29,11 @@ func TestEncodedMessage(t *testing.T) {
 		if resp.StatusCode != http.StatusForbidden {
 			t.Fatalf("status %d: %s", resp.StatusCode, body)
 		}
-		var e struct{ Code, Message, EncodedMessage string }
+		var e struct{ Code, Message string }
 		if method != http.MethodHead {
 			must(t, xml.Unmarshal([]byte(body), &e))
 		}
-		return e.EncodedMessage, e.Message
+		return resp.Header.Get("X-Podid-Encoded-Message"), e.Message
 	}
 	key := "secret"
 	signed, err := s3.NewPresignClient(w.user(other, "ada")).PresignGetObject(t.Context(), &s3.GetObjectInput{Bucket: &name, Key: &key})
@@ -46,6 +46,11 @@ func TestEncodedMessage(t *testing.T) {
 		if read, err := w.authz.Decode(t.Context(), account, message); err != nil || !strings.Contains(read, `"action":"s3:GetObject"`) {
 			t.Errorf("%s reads %s, %v", account, read, err)
 		}
+	}
+	head, err := s3.NewPresignClient(w.user(other, "bob")).PresignHeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &name, Key: &key})
+	must(t, err)
+	if message, _ := refused(http.MethodHead, head.URL); message == "" {
+		t.Error("an answer without a body has no message")
 	}
 	if message, _ := refused(http.MethodGet, "/"+name+"/"+key); message != "" {
 		t.Error("an anonymous caller gets a message")

@@ -67,8 +67,7 @@ type errorBody struct {
 	Message   string   `xml:"Message"`
 	Bucket    string   `xml:"BucketName,omitempty"`
 	Key       string   `xml:"Key,omitempty"`
-	Region    string   `xml:"Region,omitempty"`         // the right one, for a request that was signed for another
-	Encoded   string   `xml:"EncodedMessage,omitempty"` // why a request was refused, for whoever may decode it
+	Region    string   `xml:"Region,omitempty"` // the right one, for a request that was signed for another
 	RequestID string   `xml:"RequestId"`
 	HostID    string   `xml:"HostId"`
 }
@@ -104,9 +103,6 @@ func (s *Service) fail(x *api.Exchange, r *request, err error) {
 	if r != nil {
 		b.Bucket, b.Key = r.bucket, r.key
 	}
-	if x.Request.Method != http.MethodHead { // whose answer has no body
-		b.Encoded = x.Encoded(f)
-	}
 	if f.Subject == "region" {
 		b.Region = s.region
 	}
@@ -115,6 +111,7 @@ func (s *Service) fail(x *api.Exchange, r *request, err error) {
 	}
 	clear(x.Writer.Header())
 	setIDs(x)
+	x.SendEncoded(f)
 	if x.Request.ContentLength != 0 {
 		// What is left of the body is not read: the client may have more of it than anyone wants.
 		x.Writer.Header().Set("Connection", "close")
