@@ -154,7 +154,7 @@ func reserved(name string) bool {
 
 // withEntries refuses where a cluster's authentication mode knows no access entries.
 func (c *Cluster) withEntries() error {
-	if m := c.Mode(); m != ModeAPI && m != ModeAPIAndConfig {
+	if c.Mode() == ModeConfig {
 		return fault.New(fault.Conflict, subjectEntry, "The cluster's authentication mode must be set to one of [%s, %s] to perform this operation.",
 			ModeAPI, ModeAPIAndConfig).With("clusterName", c.Name)
 	}
@@ -226,8 +226,8 @@ func (r *Registry) newEntry(e AccessEntry) (*AccessEntry, error) {
 
 // creatorEntry is the access entry of whoever creates a cluster that has access entries.
 func (r *Registry) creatorEntry(c *Cluster) (*AccessEntry, error) {
-	if c.Creator == "" || c.withEntries() != nil {
-		return nil, nil //nolint:nilnil // there is none
+	if c.Creator == "" || c.Mode() == ModeConfig {
+		return nil, nil
 	}
 	e, err := r.newEntry(AccessEntry{Account: c.Account, Cluster: c.Name, PrincipalARN: c.Creator})
 	if err != nil {

@@ -220,16 +220,10 @@ func (r *Registry) insertAssociation(tx *store.Tx, a *Association) error {
 func exists(id string) string { return "Association already exists: " + id }
 
 // UpdateAssociation changes an association: f gets a private copy and may be called again on a newer one. What it may change is the
-// role, the target role, the policy and whether there are session tags; the rest stays.
+// role, the target role, the policy and whether there are session tags; the rest stays. Token is the client request token, or empty, of
+// what is asked in request: sent again, as by a client that did not get the answer, it changes nothing again, whatever was changed since,
+// and is answered with what the association is now.
 func (r *Registry) UpdateAssociation(
-	ctx context.Context, account, cluster, id string, f func(*Association) error,
-) (*Association, error) {
-	return r.UpdateAssociationOnce(ctx, account, cluster, id, "", nil, f)
-}
-
-// UpdateAssociationOnce is UpdateAssociation of a request with a client request token. Sent again, as by a client that did not get the
-// answer, it changes nothing again, whatever was changed since, and is answered with what the association is now.
-func (r *Registry) UpdateAssociationOnce(
 	ctx context.Context, account, cluster, id, token string, request any, f func(*Association) error,
 ) (*Association, error) {
 	var out *Association

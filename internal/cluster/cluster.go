@@ -45,7 +45,7 @@ type Cluster struct {
 	CreatedAt time.Time         `json:"createdAt"`
 
 	AuthenticationMode string        `json:"authenticationMode,omitempty"` // whether it has access entries; empty: CONFIG_MAP
-	CreatorAdmin       *bool         `json:"creatorAdmin,omitempty"`       // whether its creator got an access entry, where that was asked
+	CreatorAdmin       *bool         `json:"creatorAdmin,omitempty"`       // whether its creator was to get an access entry; nil: not asked, and none
 	Registration       *Registration `json:"registration,omitempty"`       // nil: it was not registered but created
 
 	Creator string `json:"-"` // to [Registry.Create]: who gets an access entry; empty: nobody

@@ -100,7 +100,7 @@ func TestAssociationLife(t *testing.T) {
 	if diff := cmp.Diff(a, found) + cmp.Diff(a, byID); diff != "" {
 		t.Error(diff)
 	}
-	up, err := r.UpdateAssociation(ctx, account, "c", a.ID, func(a *cluster.Association) error {
+	up, err := r.UpdateAssociation(ctx, account, "c", a.ID, "", nil, func(a *cluster.Association) error {
 		a.TargetRoleARN, a.Namespace = "arn:aws:iam::444455556666:role/x/target", "other"
 		return nil
 	})
@@ -108,7 +108,7 @@ func TestAssociationLife(t *testing.T) {
 	if up.ExternalID != "us-west-2/111122223333/c/ns/sa" || up.Namespace != "ns" {
 		t.Errorf("updated to %+v", up)
 	}
-	_, err = r.UpdateAssociation(ctx, account, "c", a.ID, func(a *cluster.Association) error { a.Policy = `{}`; return nil })
+	_, err = r.UpdateAssociation(ctx, account, "c", a.ID, "", nil, func(a *cluster.Association) error { a.Policy = `{}`; return nil })
 	is(t, err, fault.Invalid, "policy document", "")
 	_, err = r.DeleteAssociation(ctx, account, "c", a.ID)
 	must(t, err)

@@ -127,7 +127,7 @@ func TestTheMostSpecificCounts(t *testing.T) {
 	_, err := r.DeleteAssociation(ctx, account, "c", ids["team-a/cart"])
 	must(t, err)
 	check("team-a/cart", "team-a/*")
-	_, err = r.UpdateAssociation(ctx, account, "c", ids["*/*"], func(a *cluster.Association) error { a.RoleARN += "2"; return nil })
+	_, err = r.UpdateAssociation(ctx, account, "c", ids["*/*"], "", nil, func(a *cluster.Association) error { a.RoleARN += "2"; return nil })
 	must(t, err)
 	a, err := r.Lookup(ctx, account, "c", "other", "shop")
 	must(t, err)

@@ -125,10 +125,10 @@ func TestSessionTagsAndTheAssociation(t *testing.T) {
 	}
 	must(t, set(cluster.TagSessionTag+"team", "a"))
 	off := func(a *cluster.Association) error { a.DisableSessionTags = true; return nil }
-	_, err = r.UpdateAssociation(ctx, account, "c", a.ID, off)
+	_, err = r.UpdateAssociation(ctx, account, "c", a.ID, "", nil, off)
 	is(t, err, fault.Invalid, "tags", "remove the tag")
 	must(t, r.Retag(ctx, account, a.ARN(), func(x *cluster.Tagged) error { clear(x.Tags); return nil }))
-	_, err = r.UpdateAssociation(ctx, account, "c", a.ID, off)
+	_, err = r.UpdateAssociation(ctx, account, "c", a.ID, "", nil, off)
 	must(t, err)
 	is(t, set(cluster.TagSessionTags, "none"), fault.Invalid, "resource", "disableSessionTags")
 }

@@ -6,26 +6,15 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	sdk "github.com/aws/aws-sdk-go-v2/service/eks"
-	"github.com/aws/aws-sdk-go-v2/service/eks/schemas"
-	"github.com/aws/aws-sdk-go-v2/service/eks/types"
 	smithy "github.com/aws/smithy-go"
 
 	"github.com/podid/podid/internal/api"
 	"github.com/podid/podid/internal/arn"
 	"github.com/podid/podid/internal/fault"
-	"github.com/podid/podid/internal/policy"
 )
 
-// What EKS runs beside clusters, and podid does not. Lists of it are empty, each of it is not found, and making it is refused.
-const (
-	noFargate       = "podid runs no pods: there are no Fargate profiles"
-	noOIDC          = "podid does not configure how people sign in to Kubernetes: there are no identity provider configs of it. For pods' tokens see IAM's OpenID Connect providers"
-	noCapabilities  = "podid runs no EKS Capabilities"
-	noInsights      = "podid does not look into clusters: there are no insights"
-	noSubscriptions = "podid sells no EKS Anywhere subscriptions"
-	noAuthorities   = "podid does not run the Kubernetes control plane: its certificate authorities are its own"
-)
+// What EKS runs beside clusters and podid does not is answered alike: lists of it are empty, each of it is not found, and making it is
+// refused.
 
 // within is the resource that the parts of its ARN name, of the caller's account.
 func within(c *api.Call, parts ...string) api.Resource {
@@ -103,100 +92,6 @@ func (s *service) missing(ctx context.Context, c *api.Call, cluster *string, for
 		return fault.Of(err)
 	}
 	return fault.New(fault.NotFound, "thing", format, strings.ToValidUTF8(name[:min(len(name), 100)], "?")).With("clusterName", *cluster)
-}
-
-func (s *service) fargateOperations() []api.AnyOperation {
-	const text = "No Fargate Profile found with name: %s."
-	profile := func(c *api.Call, cluster, name *string) api.Resource {
-		return within(c, "fargateprofile", aws.ToString(cluster), aws.ToString(name), "")
-	}
-	gone := func(ctx context.Context, c *api.Call, cluster, name *string) error {
-		return s.missing(ctx, c, cluster, text, aws.ToString(name)).With("fargateProfileName", quotedMember(name))
-	}
-	return []api.AnyOperation{
-		never[sdk.CreateFargateProfileInput, sdk.CreateFargateProfileOutput](schemas.CreateFargateProfile, noFargate,
-			func(c *api.Call, in *sdk.CreateFargateProfileInput) api.Resource { return s.cluster(c, in.ClusterName) },
-			func(_ context.Context, _ *api.Call, in *sdk.CreateFargateProfileInput) error {
-				return fault.New(fault.Unsupported, "operation", "%s", noFargate).With("clusterName", *in.ClusterName)
-			}),
-		never[sdk.DescribeFargateProfileInput, sdk.DescribeFargateProfileOutput](schemas.DescribeFargateProfile, noFargate,
-			func(c *api.Call, in *sdk.DescribeFargateProfileInput) api.Resource {
-				return profile(c, in.ClusterName, in.FargateProfileName)
-			},
-			func(ctx context.Context, c *api.Call, in *sdk.DescribeFargateProfileInput) error {
-				return gone(ctx, c, in.ClusterName, in.FargateProfileName)
-			}),
-		never[sdk.DeleteFargateProfileInput, sdk.DeleteFargateProfileOutput](schemas.DeleteFargateProfile, noFargate,
-			func(c *api.Call, in *sdk.DeleteFargateProfileInput) api.Resource {
-				return profile(c, in.ClusterName, in.FargateProfileName)
-			},
-			func(ctx context.Context, c *api.Call, in *sdk.DeleteFargateProfileInput) error {
-				return gone(ctx, c, in.ClusterName, in.FargateProfileName)
-			}),
-		none(s, schemas.ListFargateProfiles, noFargate,
-			func(in *sdk.ListFargateProfilesInput) (*string, *int32, *string) {
-				return in.ClusterName, in.MaxResults, in.NextToken
-			},
-			func() *sdk.ListFargateProfilesOutput {
-				return &sdk.ListFargateProfilesOutput{FargateProfileNames: []string{}}
-			}),
-	}
-}
-
-func (s *service) identityProviderOperations() []api.AnyOperation {
-	config := func(c *api.Call, cluster *string, p *types.IdentityProviderConfig) api.Resource {
-		if p == nil {
-			p = new(types.IdentityProviderConfig)
-		}
-		return within(c, "identityproviderconfig", aws.ToString(cluster), aws.ToString(p.Type), aws.ToString(p.Name), "")
-	}
-	gone := func(ctx context.Context, c *api.Call, cluster *string, p *types.IdentityProviderConfig) error {
-		if p == nil || aws.ToString(p.Name) == "" || aws.ToString(p.Type) == "" {
-			return badParameter("identityProviderConfig is required, with type and name").With("clusterName", aws.ToString(cluster))
-		}
-		return s.missing(ctx, c, cluster, "No identity provider config found with name: %s.", *p.Name)
-	}
-	associate := on[sdk.AssociateIdentityProviderConfigInput, sdk.AssociateIdentityProviderConfigOutput](schemas.AssociateIdentityProviderConfig,
-		func(c *api.Call, in *sdk.AssociateIdentityProviderConfigInput) api.Resource {
-			return s.cluster(c, in.ClusterName)
-		})
-	associate.Keys = func(_ *api.Call, in *sdk.AssociateIdentityProviderConfigInput, k *policy.Context) {
-		api.TagKeys(k, in.Tags)
-		setText(k, "eks:clusterName", aws.ToString(in.ClusterName))
-		if in.Oidc != nil {
-			setText(k, "eks:clientId", aws.ToString(in.Oidc.ClientId))
-			setText(k, "eks:issuerUrl", aws.ToString(in.Oidc.IssuerUrl))
-		}
-	}
-	associate.Differs = []string{"It always fails: " + noOIDC + "."}
-	associate.Ignores = api.Members{"Oidc": noOIDC, "Tags": noOIDC, "ClientRequestToken": noOIDC}
-	associate.Run = func(ctx context.Context, c *api.Call, in *sdk.AssociateIdentityProviderConfigInput) (*sdk.AssociateIdentityProviderConfigOutput, error) {
-		return nil, s.unsupported(ctx, c, in.ClusterName, noOIDC)
-	}
-	return []api.AnyOperation{
-		api.Op(associate),
-		never[sdk.DescribeIdentityProviderConfigInput, sdk.DescribeIdentityProviderConfigOutput](schemas.DescribeIdentityProviderConfig, noOIDC,
-			func(c *api.Call, in *sdk.DescribeIdentityProviderConfigInput) api.Resource {
-				return config(c, in.ClusterName, in.IdentityProviderConfig)
-			},
-			func(ctx context.Context, c *api.Call, in *sdk.DescribeIdentityProviderConfigInput) error {
-				return gone(ctx, c, in.ClusterName, in.IdentityProviderConfig)
-			}),
-		never[sdk.DisassociateIdentityProviderConfigInput, sdk.DisassociateIdentityProviderConfigOutput](schemas.DisassociateIdentityProviderConfig, noOIDC,
-			func(c *api.Call, in *sdk.DisassociateIdentityProviderConfigInput) api.Resource {
-				return config(c, in.ClusterName, in.IdentityProviderConfig)
-			},
-			func(ctx context.Context, c *api.Call, in *sdk.DisassociateIdentityProviderConfigInput) error {
-				return gone(ctx, c, in.ClusterName, in.IdentityProviderConfig)
-			}),
-		none(s, schemas.ListIdentityProviderConfigs, noOIDC,
-			func(in *sdk.ListIdentityProviderConfigsInput) (*string, *int32, *string) {
-				return in.ClusterName, in.MaxResults, in.NextToken
-			},
-			func() *sdk.ListIdentityProviderConfigsOutput {
-				return &sdk.ListIdentityProviderConfigsOutput{IdentityProviderConfigs: []types.IdentityProviderConfig{}}
-			}),
-	}
 }
 
 // quotedMember is a name as a member of an error carries it, cut to a length for people.

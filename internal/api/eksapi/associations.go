@@ -182,7 +182,7 @@ func (s *service) updateAssociation(
 		return s.checkRole(c, a.Account, a.Cluster, a.RoleARN)
 	}
 	asked := []any{in.RoleArn, in.TargetRoleArn, in.Policy, in.DisableSessionTags}
-	a, err := s.Clusters.UpdateAssociationOnce(ctx, c.Account(), *in.ClusterName, *in.AssociationId, aws.ToString(in.ClientRequestToken), asked, apply)
+	a, err := s.Clusters.UpdateAssociation(ctx, c.Account(), *in.ClusterName, *in.AssociationId, aws.ToString(in.ClientRequestToken), asked, apply)
 	if err != nil {
 		return nil, err
 	}

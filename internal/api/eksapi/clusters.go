@@ -129,7 +129,11 @@ func (s *service) createCluster(ctx context.Context, c *api.Call, in *sdk.Create
 		asked.AuthenticationMode, asked.CreatorAdmin = string(a.AuthenticationMode), a.BootstrapClusterCreatorAdminPermissions
 		wanted.AccessConfig = nil
 	}
-	if asked.CreatorAdmin == nil || *asked.CreatorAdmin {
+	// In a cluster with access entries its creator gets one, unless the creator says otherwise.
+	if asked.CreatorAdmin == nil && asked.Mode() != cluster.ModeConfig {
+		asked.CreatorAdmin = aws.Bool(true)
+	}
+	if aws.ToBool(asked.CreatorAdmin) {
 		asked.Creator = creator(c)
 	}
 	var err error

@@ -163,7 +163,7 @@ func (s *service) describeNodegroup(home *cluster.Cluster, g *cluster.Nodegroup)
 
 // scaling tells how many nodes there are, of a cluster that tells; the bounds are those that were asked for.
 func scaling(home *cluster.Cluster, wanted *types.NodegroupScalingConfig, nodes int) *types.NodegroupScalingConfig {
-	if home.Status() == cluster.Creating {
+	if s := home.Status(); s == cluster.Creating || s == cluster.Pending {
 		return wanted
 	}
 	out := new(types.NodegroupScalingConfig)

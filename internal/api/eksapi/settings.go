@@ -40,7 +40,7 @@ func describeCluster(c *cluster.Cluster) *types.Cluster {
 	}
 	out.RoleArn, out.DeletionProtection = aws.String(c.RoleARN), aws.Bool(c.Protected)
 	out.AccessConfig = &types.AccessConfigResponse{
-		AuthenticationMode: types.AuthenticationMode(c.Mode()), BootstrapClusterCreatorAdminPermissions: aws.Bool(c.CreatorAdmin == nil || *c.CreatorAdmin),
+		AuthenticationMode: types.AuthenticationMode(c.Mode()), BootstrapClusterCreatorAdminPermissions: c.CreatorAdmin,
 	}
 	describeSettings(out, wanted)
 	return out

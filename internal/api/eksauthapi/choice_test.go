@@ -82,7 +82,7 @@ func TestPatternExternalID(t *testing.T) {
 		t.Errorf("the association shows %s", a.ExternalID)
 	}
 	for target, arn := range targets {
-		_, err := w.clusters.UpdateAssociation(t.Context(), account, name, a.ID, func(a *cluster.Association) error { a.TargetRoleARN = arn; return nil })
+		_, err := w.clusters.UpdateAssociation(t.Context(), account, name, a.ID, "", nil, func(a *cluster.Association) error { a.TargetRoleARN = arn; return nil })
 		must(t, err)
 		_, err = w.exchange(t, w.admin, w.token(t, nil))
 		if target == "other" {
