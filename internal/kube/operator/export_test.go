@@ -35,3 +35,12 @@ var ImageOf = imageOf
 
 // Check says what is wrong with a configuration.
 func (c *Config) Check() error { return c.check() }
+
+// Find asks the control plane whether an association counts for a service account.
+func (c *Config) Find(ctx context.Context, namespace, serviceAccount string) (bool, error) {
+	p, err := c.plane()
+	if err != nil {
+		return false, err
+	}
+	return (&operator{Config: *c, plane: p}).find(ctx, namespace, serviceAccount)
+}
