@@ -152,7 +152,8 @@ func networkKinds(in *sdk.UpdateClusterConfigInput) []kind {
 		if v.EndpointPrivateAccess != nil || v.EndpointPublicAccess != nil || v.PublicAccessCidrs != nil {
 			k := kind{name: types.UpdateTypeEndpointAccessUpdate, apply: func(_ *cluster.Cluster, wanted *sdk.CreateClusterInput) error {
 				to := vpcOf(wanted)
-				to.EndpointPrivateAccess, to.EndpointPublicAccess = or(v.EndpointPrivateAccess, to.EndpointPrivateAccess), or(v.EndpointPublicAccess, to.EndpointPublicAccess)
+				to.EndpointPrivateAccess = or(v.EndpointPrivateAccess, to.EndpointPrivateAccess)
+				to.EndpointPublicAccess = or(v.EndpointPublicAccess, to.EndpointPublicAccess)
 				if v.PublicAccessCidrs != nil {
 					to.PublicAccessCidrs = v.PublicAccessCidrs
 				}

@@ -13,7 +13,8 @@ import (
 )
 
 // noOIDC is why there are no identity provider configs.
-const noOIDC = "podid does not configure how people sign in to Kubernetes: there are no identity provider configs of it. For pods' tokens see IAM's OpenID Connect providers"
+const noOIDC = "podid does not configure how people sign in to Kubernetes: there are no identity provider configs of it. " +
+	"For pods' tokens see IAM's OpenID Connect providers"
 
 func (s *service) identityProviderOperations() []api.AnyOperation {
 	config := func(c *api.Call, cluster *string, p *types.IdentityProviderConfig) api.Resource {

@@ -40,7 +40,8 @@ func (s *service) nodegroupUpdateOperations() []api.AnyOperation {
 	version.Refuses = api.Members{"LaunchTemplate": noNodes, "ReleaseVersion": noNodes}
 	version.Ignores = api.Members{"Force": "nothing is checked that could be forced"}
 	version.Differs = []string{
-		"The version is what the nodes report. An update to that version is Successful, one to another version, or to none that is named, is refused: " + noNodes + ".",
+		"The version is what the nodes report. An update to that version is Successful; one to another version, or to none that is named, is " +
+			"refused: " + noNodes + ".",
 	}
 	return []api.AnyOperation{api.Op(config), api.Op(version)}
 }
