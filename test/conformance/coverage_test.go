@@ -49,6 +49,12 @@ var onlyRefused = map[string]string{
 	"eks:DeleteCertificateAuthority":         "the certificate authorities of Kubernetes are its own",
 	"eks:CancelUpdate":                       "an update of a cluster is over when it is answered",
 
+	"organizations:CloseAccount":                    "accounts are not closed",
+	"organizations:DescribeEffectivePolicy":         "no policy type is there that is merged into an effective policy",
+	"organizations:DescribeResourcePolicy":          "organizations have no resource policy",
+	"organizations:EnableAllFeatures":               "every organization has all features from the start",
+	"organizations:ListDelegatedServicesForAccount": "no account administers the organization for others",
+
 	"sts:AssumeRoot": "nobody acts as another account's root user",
 }
 

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -50,8 +51,8 @@ func (s *step) operation() (client, name string) {
 	return client, name
 }
 
-// scenarios reads all files, in the order of their names. A misspelled field is an error: what it meant would not be checked.
-func scenarios() ([]*scenario, error) {
+// scenarios reads all files, once and in the order of their names. A misspelled field is an error: what it meant would not be checked.
+var scenarios = sync.OnceValues(func() ([]*scenario, error) {
 	files, err := filepath.Glob("scenarios/*/*.json")
 	if err != nil {
 		return nil, err
@@ -74,7 +75,7 @@ func scenarios() ([]*scenario, error) {
 		list = append(list, s)
 	}
 	return list, nil
-}
+})
 
 func (s *scenario) check() error {
 	if s.About == "" || len(s.Steps) == 0 {

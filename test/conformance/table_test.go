@@ -125,16 +125,13 @@ func writeManagement(b *strings.Builder, list []*scenario) error {
 		"does not know, lacks none that the model requires, and is no error that the operation does not declare.\n")
 	tables := services()
 	for _, name := range slices.Sorted(maps.Keys(tables)) {
-		fmt.Fprintf(b, "\n### %s\n\n| operation | boto3 | AWS CLI | AWS SDK for Go v2 |\n| --- | --- | --- | --- |\n", name)
+		fmt.Fprintf(b, "\n### %s\n\n| operation | boto3 | AWS CLI | AWS SDK for Go v2 | note |\n| --- | --- | --- | --- | --- |\n", name)
 		ops := slices.SortedFunc(slices.Values(tables[name].Operations), func(a, b api.AnyOperation) int { return strings.Compare(a.Name, b.Name) })
 		for _, op := range ops {
 			call := name + ":" + op.Name
 			fmt.Fprintf(b, "| %s |", op.Name)
 			for _, d := range drivers {
 				cell := passed(!failed[d][call])
-				if why, refused := onlyRefused[call]; refused {
-					cell += ": refused, " + why
-				}
 				if why, unknown := lacks[d][call]; unknown {
 					cell = why
 				}
@@ -143,7 +140,11 @@ func writeManagement(b *strings.Builder, list []*scenario) error {
 				}
 				fmt.Fprintf(b, " %s |", cell)
 			}
-			b.WriteString("\n")
+			if why, refused := onlyRefused[call]; refused {
+				fmt.Fprintf(b, " always refused: %s |\n", why)
+			} else {
+				b.WriteString(" |\n")
+			}
 		}
 	}
 	return nil
