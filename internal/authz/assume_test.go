@@ -184,6 +184,8 @@ func TestRolesCannotBeProbed(t *testing.T) {
 	able := w.user(other, "able", allow("sts:*", "*"))
 	plain := w.user(other, "plain")
 	banned := w.user(other, "banned", deny("sts:AssumeRole", "*"))
+	curious := w.user(other, "curious", allow("sts:*", "*"),
+		`{"Effect":"Deny","Action":"sts:AssumeRole","Resource":"*","Condition":{"StringLike":{"aws:ResourceTag/team":"r*"}}}`)
 	roles := []*iam.Role{
 		w.role(own, "silent", trust(byService("ec2.amazonaws.com"), "")),
 		w.role(own, "denies", trust(byAWS(other), ""), denies),
@@ -191,8 +193,9 @@ func TestRolesCannotBeProbed(t *testing.T) {
 		{Account: own, Path: "/ops/", Name: "ghost"},
 		{Account: "999999999999", Path: "/", Name: "ghost"},
 	}
+	w.tag(roles[0], map[string]string{"team": "red"})
 	bearer := authz.Caller{Principal: arn.Principal{Kind: arn.WebIdentity, ARN: arn.OIDCProvider(own, issuer)}}
-	for _, c := range []authz.Caller{able, plain, banned, bearer} {
+	for _, c := range []authz.Caller{able, plain, banned, curious, bearer} {
 		var first string
 		for _, r := range roles {
 			_, err := w.authz.Assume(w.assume(r, func(q *authz.Assumption) {

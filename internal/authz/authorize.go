@@ -29,6 +29,9 @@ func (a *Authorizer) Authorize(c Caller, n Network, q Question) error {
 		q.ResourceAccount = c.Principal.Account
 	}
 	keys := a.keys(c, n)
+	if q.ResourceAccount != c.Principal.Account && q.ResourcePolicy == nil {
+		q.ResourceTags = nil // it is refused, and in which words must not tell a stranger what they are
+	}
 	a.resourceKeys(keys, q.ResourceTags, q.ResourceAccount)
 	if q.Keys != nil {
 		q.Keys(keys)
@@ -59,7 +62,6 @@ func (a *Authorizer) keys(c Caller, n Network) *policy.Context {
 	k := a.contexts.Get().(*policy.Context)
 	k.Reset()
 	callerKeys(k, c, n)
-	a.orgKeys(k, "aws:PrincipalOrgID", "aws:PrincipalOrgPaths", c.Principal.Account)
 	a.orgKeys(k, "aws:PrincipalOrgID", "aws:PrincipalOrgPaths", c.Principal.Account)
 	return k
 }

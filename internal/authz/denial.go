@@ -3,6 +3,7 @@ package authz
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -46,19 +47,34 @@ func (a *Authorizer) denied(subject string, c Caller, r *policy.Request, resourc
 	set.Resource = resource
 	t := policy.Explain(r, set)
 	told, d := &t, &Denial{Trace: t, caller: c.Principal, keys: r.Context}
-	if t.Layer == policy.TrustLayer && stranger(&t, c.Principal) {
+	if subject == "role" && stranger(&t, c.Principal) {
 		set.Resource = trustsNobody.As(policy.Trust)
-		silent := policy.Explain(r, set)
+		nobodys := *r
+		nobodys.Context = untagged(r.Context)
+		silent := policy.Explain(&nobodys, set)
 		told, d.told = &silent, &silent
 	}
 	text := told.Sentence() + " (" + hint(told, c.Principal) + ")"
 	return fault.New(fault.Denied, subject, "%s", text).Because(d)
 }
 
+// untagged is a context without the tags of the resource: the caller's own policies could ask for them, and so tell them to a stranger.
+func untagged(k *policy.Context) *policy.Context {
+	out := new(policy.Context)
+	k.All(func(key string, values []string) bool {
+		if !strings.Contains(strings.ToLower(key), ":resourcetag/") {
+			out.Set(key, values...)
+		}
+		return true
+	})
+	return out
+}
+
 // stranger reports whether a role's owner has told the caller nothing about the role. It hears of a role that refuses it what it
-// would hear of one that does not exist, be it by silence or by a Deny statement.
+// would hear of one that does not exist, be it by silence or by a Deny statement, and whatever its own policies say of the role.
 func stranger(t *policy.Trace, p arn.Principal) bool {
-	return p.Kind != arn.Service && (t.CrossAccount || p.Account == "")
+	trusted := slices.ContainsFunc(t.Layers, func(l policy.LayerResult) bool { return l.Layer == policy.TrustLayer && l.Result == policy.Allow })
+	return p.Kind != arn.Service && (t.CrossAccount || p.Account == "") && !trusted
 }
 
 // hint says which layer refused and, where the policy is the caller's own, what would have let the request pass.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/podid/podid/internal/arn"
@@ -18,6 +19,10 @@ const MessageLifetime = 24 * time.Hour
 // say must not tell a stranger whether a role exists or how its trust policy reads.
 const foreignSize = 2304
 
+// strangerSize is what a caller of another account has of it. How much that account is told follows from what it may know alone: were it
+// less where there is much to tell the owner, then that would tell it of the role.
+const strangerSize = 1536
+
 // message is what is sealed: the refusal as each account may know it.
 type message struct {
 	At    int64                      `json:"t"` // Unix seconds
@@ -31,19 +36,36 @@ func (a *Authorizer) Encode(f *fault.Error, requestID string) string {
 	if !ok || f.Kind != fault.Denied || d.caller.Kind == arn.Anonymous {
 		return ""
 	}
-	size := 0
-	if d.foreign() {
-		size = foreignSize
-	}
 	at := a.now().UTC()
-	for detail := full; detail >= least; detail-- {
+	seal := func(size int, views ...accountView) (string, bool) {
 		m := message{At: at.Unix(), Views: map[string]json.RawMessage{}}
-		for _, v := range d.views(detail) {
+		for _, v := range views {
 			v.doc.Podid.RequestID, v.doc.Podid.Time = requestID, at.Format(time.RFC3339)
 			m.Views[v.account], _ = json.Marshal(v.doc) // strings and numbers always encode
 		}
 		text, _ := json.Marshal(m)
-		if sealed, ok := a.ring.SealMessage(text, size); ok {
+		return a.ring.SealMessage(text, size)
+	}
+	if !d.foreign() {
+		return longest(func(much detail) (string, bool) { return seal(0, d.callerView(much)) })
+	}
+	var told []accountView
+	if d.caller.Account != "" {
+		longest(func(much detail) (string, bool) {
+			told = []accountView{d.callerView(much)}
+			return seal(strangerSize, told...)
+		})
+	}
+	if d.Trace.ResourceAccount == "" {
+		return longest(func(detail) (string, bool) { return seal(foreignSize, told...) })
+	}
+	return longest(func(much detail) (string, bool) { return seal(foreignSize, append(slices.Clip(told), d.ownerView(much))...) })
+}
+
+// longest is the message with the most detail that fits.
+func longest(seal func(detail) (string, bool)) string {
+	for much := full; much >= least; much-- {
+		if sealed, ok := seal(much); ok {
 			return sealed
 		}
 	}
@@ -91,27 +113,25 @@ type accountView struct {
 	doc     decoded
 }
 
-// views are the refusal as the caller's account may know it and as the resource's may: one where they are the same.
-func (d *Denial) views(much detail) []accountView {
+// callerView is the refusal as the caller's account may know it: all of it, where the resource is its own.
+func (d *Denial) callerView(much detail) accountView {
 	if !d.foreign() {
-		return []accountView{{d.caller.Account, d.view(&d.Trace, much, everyLayer, noKey)}}
+		return accountView{d.caller.Account, d.view(&d.Trace, much, everyLayer, noKey)}
 	}
-	var out []accountView
-	if d.caller.Account != "" {
-		told := &d.Trace
-		if d.told != nil {
-			told = d.told
-		}
-		out = append(out, accountView{d.caller.Account, d.view(told, much, callerLayer, resourceKey)})
+	told := &d.Trace
+	if d.told != nil {
+		told = d.told
 	}
-	if d.Trace.ResourceAccount != "" {
-		hides := callerKey
-		if d.caller.Account == "" {
-			hides = noKey // a service or a web identity: all that is known of it is in the request
-		}
-		out = append(out, accountView{d.Trace.ResourceAccount, d.view(&d.Trace, much, resourceLayer, hides)})
+	return accountView{d.caller.Account, d.view(told, much, callerLayer, resourceKey)}
+}
+
+// ownerView is the refusal as the account of the resource may know it.
+func (d *Denial) ownerView(much detail) accountView {
+	hides := callerKey
+	if d.caller.Account == "" {
+		hides = noKey // a service or a web identity: all that is known of it is in the request
 	}
-	return out
+	return accountView{d.Trace.ResourceAccount, d.view(&d.Trace, much, resourceLayer, hides)}
 }
 
 // everyLayer, callerLayer and resourceLayer are whose policies an account may read.

@@ -1,6 +1,7 @@
 package authz_test
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -234,6 +235,45 @@ func TestMessagesDoNotProbe(t *testing.T) {
 	}
 	if d, text := about(roles[3]); d.Podid.Note != "there is no role "+roles[3].ARN() {
 		t.Errorf("the owner reads %s", text)
+	}
+}
+
+// TestMessagesOfEveryLengthDoNotProbe holds that what a stranger reads does not get shorter where there is more for the owner to read: the
+// stranger says how long its own part is.
+func TestMessagesOfEveryLengthDoNotProbe(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.ready()
+	noise := ""
+	for i := range 72 {
+		noise += fmt.Sprintf("%x", sha256.Sum256([]byte{byte(i)}))
+	}
+	var wordy []string
+	for i := range 4 {
+		wordy = append(wordy, strings.Replace(trust(byAWS(other), `{"StringEquals":{"sts:ExternalId":["`+noise[4000+i*128:][:128]+`"]}}`),
+			"Trust", fmt.Sprint("Trust", i), 1))
+	}
+	roles := []*iam.Role{w.role(own, "wordy", wordy...), {Account: own, Path: "/", Name: "ghost"}}
+	stranger := w.user(other, "able", allow("sts:*", "*"))
+	for n := 6; n < 256; n += 10 {
+		var told []string
+		for _, r := range roles {
+			_, err := w.authz.Assume(w.assume(r, func(q *authz.Assumption) {
+				q.Caller, q.Tags = stranger, map[string]string{}
+				for i := range 12 {
+					q.Tags[fmt.Sprint(i)] = noise[i*256:][:n]
+				}
+			}))
+			message := w.encode(err)
+			d, text := w.decode(other, message) // in which tags have no order
+			told = append(told, fmt.Sprint(d.layers(), len(d.Context.Conditions.Items), strings.Contains(text, `"statements"`)))
+			if d, owners := w.decode(own, message); d.layers() == "" && r == roles[1] {
+				t.Errorf("the owner reads %s", owners)
+			}
+		}
+		if told[0] != told[1] {
+			t.Errorf("with %d characters: of a role %s, of none %s", n, told[0], told[1])
+		}
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 // control policies of the account that owns the resource. Accounts outside organizations, and management accounts, have neither.
 // spec: iam-policy.md 6.1
 func (a *Authorizer) controls(set *policy.Set, c Caller, r *policy.Request) {
-	if m := a.organizations.Of(c.Principal.Account); m != nil && !serviceLinked(c) {
+	if m := a.organizations.Of(c.Principal.Account); m != nil && !a.serviceLinked(c) {
 		set.SCP = m.SCP
 		if set.Names != nil {
 			set.Names.SCP = m.SCPNames
@@ -28,14 +28,14 @@ func (a *Authorizer) controls(set *policy.Set, c Caller, r *policy.Request) {
 	}
 }
 
-// serviceLinked reports whether a caller is a session of a service-linked role, which no service control policy binds. The path of
-// such roles is one that nobody can give to a role of their own, and only services can assume them.
-func serviceLinked(c Caller) bool {
-	if c.Principal.Kind != arn.RoleSession {
+// serviceLinked reports whether a caller is a session of a service-linked role, which no service control policy binds. The path alone
+// makes none: it was not always one that nobody could give to a role of their own.
+func (a *Authorizer) serviceLinked(c Caller) bool {
+	if c.Principal.Kind != arn.RoleSession || !strings.Contains(c.Principal.RoleARN, ":role/aws-service-role/") {
 		return false
 	}
-	_, path, _ := strings.Cut(c.Principal.RoleARN, ":role")
-	return strings.HasPrefix(path, "/aws-service-role/")
+	role, ok := a.findRole(c.Principal.RoleARN)
+	return ok && role.Service != ""
 }
 
 // hasRCPs reports whether resource control policies bear on an action: they are for the services whose resources carry policies of

@@ -7,8 +7,10 @@ import (
 	"github.com/podid/podid/internal/arn"
 	"github.com/podid/podid/internal/authz"
 	"github.com/podid/podid/internal/fault"
+	"github.com/podid/podid/internal/iam"
 	"github.com/podid/podid/internal/organization"
 	"github.com/podid/podid/internal/policy"
+	"github.com/podid/podid/internal/store"
 )
 
 // outsider is an account that is in no organization.
@@ -125,6 +127,36 @@ func TestServiceControlPolicies(t *testing.T) {
 				t.Errorf("the management account is bound: %v", err)
 			}
 		})
+	}
+}
+
+// TestServiceLinkedRolesAreOfServices holds that a path frees no role from service control policies: one that its account made before the
+// path was reserved is bound like others.
+func TestServiceLinkedRolesAreOfServices(t *testing.T) {
+	t.Parallel()
+	w := newTree(t)
+	roles := store.NewTable[iam.Role]("iam-role")
+	for _, service := range []string{"", "eks.amazonaws.com"} {
+		r := w.role(other, "App"+service, trust(byService(pods), ""))
+		w.grant(r, allow("s3:*", "*"))
+		must(t, w.db.Update(t.Context(), func(tx *store.Tx) error {
+			key := store.Key{other, strings.ToLower(r.Name)}
+			old, _, err := roles.Read(tx, key)
+			if err != nil {
+				return err
+			}
+			old.Path, old.Service = "/aws-service-role/eks.amazonaws.com/", service
+			roles.Put(tx, key, old)
+			r = old
+			return nil
+		}))
+		session := w.session(w.assume(r, nil))
+		scp := w.attach(organization.SCP, w.root, deny("s3:*", "*"))
+		if err := w.read(session, other); (err == nil) != (service != "") {
+			t.Errorf("a role of the service %q: %v", service, err)
+		}
+		must(t, w.orgs.Detach(t.Context(), own, scp, w.root))
+		must(t, w.orgs.DeletePolicy(t.Context(), own, scp))
 	}
 }
 

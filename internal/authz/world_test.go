@@ -14,6 +14,7 @@ import (
 	"github.com/podid/podid/internal/iam"
 	"github.com/podid/podid/internal/organization"
 	"github.com/podid/podid/internal/policy"
+	"github.com/podid/podid/internal/store"
 	"github.com/podid/podid/internal/store/storetest"
 )
 
@@ -27,6 +28,7 @@ const (
 // world is two accounts on a real store, under a clock of its own.
 type world struct {
 	t     *testing.T
+	db    *store.DB
 	iam   *iam.Directory
 	orgs  *organization.Directory
 	ring  *credential.Ring
@@ -39,6 +41,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t}
 	w.clock.Store(time.Date(2026, 11, 24, 8, 0, 0, 0, time.UTC).Unix())
 	db := storetest.New(t, slices.Concat(iam.Schema(), organization.Schema(), credential.Schema())...)
+	w.db = db
 	var err error
 	w.iam, err = iam.New(iam.Config{DB: db, Now: w.now})
 	must(t, err)
