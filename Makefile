@@ -3,7 +3,7 @@ TOOL    := go tool -modfile=tools/go.mod
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
 .DEFAULT_GOAL := help
-.PHONY: help build images lab demo dev test race fuzz bench fmt generate lint check vuln clean
+.PHONY: help build images lab demo dev test conformance race fuzz bench fmt generate lint check vuln clean
 
 help: ## Print this
 	@awk -F ': ## ' '/^[a-z]+: ## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,10 @@ dev: ## Run the control plane on this machine with a built-in cluster
 
 test: ## Run every test this machine can run; says what it left out (PODID_NO_SKIP=1: a skip is a failure)
 	@./test/run
+
+conformance: ## Run six vendors' SDKs, unmodified, against podid (needs Python, Node, Java and Rust; UPDATE=1 writes docs/compat/clients.md)
+	@test/conformance/install
+	@go test -json -count=1 -timeout 30m ./test/conformance $(if $(UPDATE),-update) | go run ./test/report -no-skip
 
 race: ## Run the tests ten times under the race detector, in ten orders
 	go test -race -shuffle=on -count=10 ./...
