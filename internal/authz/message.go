@@ -21,7 +21,7 @@ const foreignSize = 2304
 
 // strangerSize is what a caller of another account has of it. How much that account is told follows from what it may know alone: were it
 // less where there is much to tell the owner, then that would tell it of the role.
-const strangerSize = 1536
+const strangerSize = 1280
 
 // message is what is sealed: the refusal as each account may know it.
 type message struct {
@@ -59,7 +59,9 @@ func (a *Authorizer) Encode(f *fault.Error, requestID string) string {
 	if d.Trace.ResourceAccount == "" {
 		return longest(func(detail) (string, bool) { return seal(foreignSize, told...) })
 	}
-	return longest(func(much detail) (string, bool) { return seal(foreignSize, append(slices.Clip(told), d.ownerView(much))...) })
+	return longest(func(much detail) (string, bool) {
+		return seal(foreignSize, append(slices.Clip(told), d.ownerView(much))...)
+	})
 }
 
 // longest is the message with the most detail that fits.
