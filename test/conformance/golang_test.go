@@ -257,7 +257,7 @@ func goError(c call, err error) (*clientError, error) {
 // queryCode is the code on the wire of an error that the SDK calls by its shape: of most the shape's name is the code and "Exception".
 func queryCode(e smithy.APIError) string {
 	code := e.ErrorCode()
-	if _, generic := e.(*smithy.GenericAPIError); generic {
+	if _, generic := errors.AsType[*smithy.GenericAPIError](e); generic {
 		return code
 	}
 	if other, ok := queryCodes[code]; ok {
