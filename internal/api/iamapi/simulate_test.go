@@ -291,11 +291,17 @@ func TestSimulatedCallerTellsNothing(t *testing.T) {
 	if r := out.EvaluationResults[0]; r.EvalDecision != types.PolicyEvaluationDecisionTypeAllowed {
 		t.Errorf("the administrator may know: %+v", r)
 	}
-	ann := w.user(t, "ann", `[{"Effect":"Allow","Action":"iam:SimulateCustomPolicy","Resource":"*"}]`)
-	out, err = ann.SimulateCustomPolicy(ctx, in)
-	must(t, err)
-	if r := out.EvaluationResults[0]; r.EvalDecision != types.PolicyEvaluationDecisionTypeImplicitDeny || len(r.MissingContextValues) != 1 {
-		t.Errorf("ann may not know: %+v", r)
+	const may = `{"Effect":"Allow","Action":["iam:SimulateCustomPolicy","iam:GetUser"],"Resource":"*"}`
+	for name, statements := range map[string]string{
+		"ann": strings.ReplaceAll(may, "iam:GetUser", "iam:ListUsers"),
+		"bob": may + `,{"Effect":"Deny","Action":"iam:GetUser","Resource":"*","Condition":{"StringEquals":{"aws:ResourceTag/level":"secret"}}}`,
+		"cyd": may + `,{"Effect":"Deny","Action":"iam:GetUser","Resource":"*","Condition":{"StringEquals":{"iam:ResourceTag/level":"secret"}}}`,
+	} {
+		out, err = w.user(t, name, "["+statements+"]").SimulateCustomPolicy(ctx, in)
+		must(t, err)
+		if r := out.EvaluationResults[0]; r.EvalDecision != types.PolicyEvaluationDecisionTypeImplicitDeny || len(r.MissingContextValues) != 1 {
+			t.Errorf("%s may not know: %+v", name, r)
+		}
 	}
 }
 
@@ -354,4 +360,42 @@ func TestSimulationAgrees(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestSimulationsAreBounded holds that no simulation keeps the control plane busy: of expensive ones a page has few results, and those
+// that cannot be cut are refused.
+func TestSimulationsAreBounded(t *testing.T) {
+	t.Parallel()
+	w, ctx := newWorld(t), t.Context()
+	many := func(format string, n int) string {
+		list := make([]string, n)
+		for i := range list {
+			list[i] = `"` + fmt.Sprintf(format, i) + `"`
+		}
+		return "[" + strings.Join(list, ",") + "]"
+	}
+	slow := "*" + strings.Repeat("?a", 15) + strings.Repeat("a", 450) + "b*%d"
+	in := &sdk.SimulateCustomPolicyInput{
+		PolicyInputList: []string{policyOf(`{"Effect":"Allow","Action":"*","Resource":` + many("arn:aws:s3:::"+slow, 200) + `}`)}, MaxItems: aws.Int32(1000),
+	}
+	for i := range 30 {
+		in.ActionNames = append(in.ActionNames, fmt.Sprint("s3:Get", i))
+		in.ResourceArns = append(in.ResourceArns, "arn:aws:s3:::"+strings.Repeat("a", 1000)+fmt.Sprint(i))
+	}
+	out, err := w.admin.SimulateCustomPolicy(ctx, in)
+	must(t, err)
+	if n := len(out.EvaluationResults); n == 0 || n > 20 || !out.IsTruncated {
+		t.Errorf("a page of an expensive simulation has %d results", n)
+	}
+	in.ActionNames, in.ResourceArns = in.ActionNames[:1], nil
+	in.PolicyInputList = []string{policyOf(`{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"ForAnyValue:StringLike":{"x:key":` +
+		many("*"+strings.Repeat("?a", 15)+"b*%d", 2500) + `}}}`)}
+	in.ContextEntries = []types.ContextEntry{{
+		ContextKeyName: aws.String("x:key"), ContextKeyType: types.ContextKeyTypeEnumStringList, ContextKeyValues: make([]string, 1000),
+	}}
+	for i := range in.ContextEntries[0].ContextKeyValues {
+		in.ContextEntries[0].ContextKeyValues[i] = strings.Repeat("a", 250)
+	}
+	_, err = w.admin.SimulateCustomPolicy(ctx, in)
+	refused(t, err, "InvalidInput", http.StatusBadRequest, "The policies are too long to be simulated with so many and so long context values")
 }

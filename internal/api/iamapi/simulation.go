@@ -13,6 +13,7 @@ import (
 	"github.com/podid/podid/internal/arn"
 	"github.com/podid/podid/internal/authz"
 	"github.com/podid/podid/internal/fault"
+	"github.com/podid/podid/internal/iam"
 	"github.com/podid/podid/internal/policy"
 )
 
@@ -138,6 +139,9 @@ func (sim *simulation) read(s *service, in simulationInput) error {
 	if err := sim.checkCombinations(); err != nil {
 		return err
 	}
+	if sim.cost() > maxCost {
+		return invalidInput("The policies are too long to be simulated with so many and so long context values")
+	}
 	sim.looked = slices.DeleteFunc(keyNames(sim.documents()), func(name string) bool { return len(name) < minContextKey || len(name) > maxContextKey })
 	return nil
 }
@@ -153,16 +157,39 @@ func (sim *simulation) documents() []*policy.Document {
 	return docs
 }
 
-// maxEvaluated bounds how much of documents is evaluated for one page, in bytes: of large documents a page has fewer results.
-const maxEvaluated = 32 << 20
+// A pattern costs at most its length times that of what it is compared with, so documents cost at most their length times that of a
+// request: maxPageCost bounds what is evaluated for one page, of which expensive requests have fewer results, and maxCost one request.
+const (
+	maxPageCost = 1 << 29
+	maxCost     = 1 << 31
+)
+
+// cost is what the evaluation of one combination costs at most.
+func (sim *simulation) cost() int {
+	documents, action, resource, keys := 1, 0, 0, 1
+	for _, d := range sim.documents() {
+		documents += len(d.Text())
+	}
+	for _, a := range sim.actions {
+		action = max(action, len(a))
+	}
+	for _, r := range sim.resources {
+		resource = max(resource, len(r))
+	}
+	for _, k := range sim.keys {
+		for _, v := range k.values {
+			keys += len(v) + 1
+		}
+	}
+	for key, value := range sim.caller.Tags {
+		keys += len(key) + len(value)
+	}
+	return documents * (action + resource + keys)
+}
 
 // pageSize is how many results a page has at most, given how many were asked for.
 func (sim *simulation) pageSize(asked *int32) *int32 {
-	size := 1
-	for _, d := range sim.documents() {
-		size += len(d.Text())
-	}
-	most := int32(max(1, min(maxItems, maxEvaluated/size))) //nolint:gosec // at most maxItems
+	most := int32(max(1, min(maxItems, maxPageCost/sim.cost()))) //nolint:gosec // at most maxItems
 	if asked == nil {
 		return aws.Int32(min(defaultItems, most))
 	}
@@ -184,17 +211,18 @@ func (sim *simulation) readCaller(s *service, name *string) error {
 	}
 	sim.organization = sim.organization && a.Account == sim.call.Account()
 	sim.caller = arn.Principal{Kind: arn.IAMUser, Account: a.Account, ARN: *name, UserName: lastElement(rest)}
-	if a.Account == sim.call.Account() && sim.mayRead(*name) {
-		if u, ok := s.iam.FindUser(a.Account, sim.caller.UserName); ok && u.ARN() == *name {
-			sim.caller.ID, sim.caller.Tags = u.ID, u.Tags
-		}
+	if a.Account != sim.call.Account() {
+		return nil
+	}
+	if u, ok := s.iam.FindUser(a.Account, sim.caller.UserName); ok && u.ARN() == *name && sim.mayRead(u) {
+		sim.caller.ID, sim.caller.Tags = u.ID, u.Tags
 	}
 	return nil
 }
 
 // mayRead tells whether who asks may know a user's id and tags, which the answer would otherwise give away.
-func (sim *simulation) mayRead(user string) bool {
-	return sim.call.Authorize("iam:GetUser", api.Resource{ARN: user, Account: sim.call.Account()}, nil) == nil
+func (sim *simulation) mayRead(u *iam.User) bool {
+	return sim.call.Authorize("iam:GetUser", api.Resource{ARN: u.ARN(), Account: u.Account, Tags: u.Tags}, resourceTags(u.Tags)) == nil
 }
 
 // readResourcePolicy reads the one policy that every resource of the simulation is taken to have. Its Principal elements need a user
