@@ -39,9 +39,35 @@ func invalidInput(format string, args ...any) error {
 	return fault.New(fault.Invalid, subjectInput, format, args...)
 }
 
-// about is the resource of a call that names an entity, or a policy, by its ARN.
-func about(member string) on {
-	return func(_ *api.Call, in any) api.Resource { return named(text(in, member)) }
+// about is the resource of a call that names an entity, or a policy, by its ARN. Whoever is refused by a tag is refused what is told of it.
+func (s *service) about(member string) on {
+	return func(c *api.Call, in any) api.Resource {
+		r := named(text(in, member))
+		if r.Account == c.Account() {
+			r.Tags = s.tagsByARN(r.Account, r.ARN)
+		}
+		return r
+	}
+}
+
+// tagsByARN are the tags of a user, a role or a policy of an account.
+func (s *service) tagsByARN(account, name string) map[string]string {
+	kind, rest, _ := strings.Cut(name[strings.LastIndexByte(name, ':')+1:], "/")
+	switch kind {
+	case "user":
+		if u, ok := s.iam.FindUser(account, lastElement(rest)); ok && u.ARN() == name {
+			return u.Tags
+		}
+	case "role":
+		if r, ok := s.iam.FindRole(account, lastElement(rest)); ok && r.ARN() == name {
+			return r.Tags
+		}
+	case "policy":
+		if p, ok := s.iam.FindPolicy(name); ok {
+			return p.Tags
+		}
+	}
+	return nil
 }
 
 // entity finds what an ARN names in the caller's account. Another account's was refused before: nobody is asked about it.

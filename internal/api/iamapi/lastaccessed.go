@@ -19,7 +19,7 @@ import (
 )
 
 func (s *service) addLastAccessed(t *api.Typed) {
-	generate := call(s.generateServiceLastAccessedDetails, about("Arn"), "Arn")
+	generate := call(s.generateServiceLastAccessedDetails, s.about("Arn"), "Arn")
 	generate.Differs = []string{
 		"The report is ready at once and is made of what is known when it is read, for a day.",
 		"An account may have 1,000 reports at a time; more are throttled.",
@@ -38,7 +38,7 @@ func (s *service) addLastAccessed(t *api.Typed) {
 		api.Op(generate),
 		api.Op(details),
 		api.Op(entities),
-		api.Op(call(s.listPoliciesGrantingServiceAccess, about("Arn"), "Arn")),
+		api.Op(call(s.listPoliciesGrantingServiceAccess, s.about("Arn"), "Arn")),
 		api.Op(key),
 	)
 }

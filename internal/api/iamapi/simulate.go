@@ -35,7 +35,7 @@ func (s *service) addSimulation(t *api.Typed) {
 		short.ResourcePolicy = nil // a document, whose length is judged with the other documents'
 		return check(&short, nil)
 	}
-	principal := call(s.simulatePrincipalPolicy, about("PolicySourceArn"), "PolicySourceArn")
+	principal := call(s.simulatePrincipalPolicy, s.about("PolicySourceArn"), "PolicySourceArn")
 	principal.ReadOnly, principal.Refuses = true, simulationRefuses
 	principal.Check = func(in *sdk.SimulatePrincipalPolicyInput) error {
 		short := *in
@@ -48,7 +48,7 @@ func (s *service) addSimulation(t *api.Typed) {
 		api.Op(custom),
 		api.Op(principal),
 		api.Op(call(s.getContextKeysForCustomPolicy, account)),
-		api.Op(call(s.getContextKeysForPrincipalPolicy, about("PolicySourceArn"), "PolicySourceArn")),
+		api.Op(call(s.getContextKeysForPrincipalPolicy, s.about("PolicySourceArn"), "PolicySourceArn")),
 	)
 }
 

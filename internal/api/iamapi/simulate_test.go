@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/podid/podid/internal/iam"
+	"github.com/podid/podid/internal/policy"
 )
 
 // policyOf is a document of statements, on one line.
@@ -301,6 +302,32 @@ func TestSimulatedCallerTellsNothing(t *testing.T) {
 		must(t, err)
 		if r := out.EvaluationResults[0]; r.EvalDecision != types.PolicyEvaluationDecisionTypeImplicitDeny || len(r.MissingContextValues) != 1 {
 			t.Errorf("%s may not know: %+v", name, r)
+		}
+	}
+}
+
+// TestInquiriesAreRefusedByTags holds that what is told of a user, role or policy can be forbidden by its tags.
+func TestInquiriesAreRefusedByTags(t *testing.T) {
+	t.Parallel()
+	w, ctx := newWorld(t), t.Context()
+	tags := map[string]string{"level": "secret"}
+	_, err := w.IAM.CreateUser(ctx, iam.User{Account: account, Name: "eve", Tags: tags})
+	must(t, err)
+	_, err = w.IAM.CreateRole(ctx, iam.Role{Account: account, Name: "app", Trust: policy.NewSource(trustEKS), Tags: tags})
+	must(t, err)
+	for _, key := range []string{"aws", "iam"} {
+		c := w.user(t, key, `[{"Effect":"Allow","Action":"iam:*","Resource":"*"},`+
+			`{"Effect":"Deny","Action":"iam:*","Resource":"*","Condition":{"StringEquals":{"`+key+`:ResourceTag/level":"secret"}}}]`)
+		for _, name := range []string{"user/eve", "role/app"} {
+			about := aws.String("arn:aws:iam::" + account + ":" + name)
+			_, err := c.SimulatePrincipalPolicy(ctx, &sdk.SimulatePrincipalPolicyInput{PolicySourceArn: about, ActionNames: []string{"s3:GetObject"}})
+			refused(t, err, "AccessDenied", http.StatusForbidden, "")
+			_, err = c.GetContextKeysForPrincipalPolicy(ctx, &sdk.GetContextKeysForPrincipalPolicyInput{PolicySourceArn: about})
+			refused(t, err, "AccessDenied", http.StatusForbidden, "")
+			_, err = c.GenerateServiceLastAccessedDetails(ctx, &sdk.GenerateServiceLastAccessedDetailsInput{Arn: about})
+			refused(t, err, "AccessDenied", http.StatusForbidden, "")
+			_, err = c.ListPoliciesGrantingServiceAccess(ctx, &sdk.ListPoliciesGrantingServiceAccessInput{Arn: about, ServiceNamespaces: []string{"s3"}})
+			refused(t, err, "AccessDenied", http.StatusForbidden, "")
 		}
 	}
 }
