@@ -29,6 +29,9 @@ const trustQuota = 2048
 // ProposeIRSA says what lets annotated service accounts of a cluster use Pod Identity with the roles that they have: a statement in each
 // role's trust policy, for these service accounts of this cluster alone, and an association each. The statements for web identity stay,
 // so that pods that run go on, and new pods use Pod Identity at once. Nothing in the Kubernetes is changed.
+//
+// An annotation is a wish of whoever may write service accounts, and gives nothing: only service accounts that a role's trust policy lets
+// in by web identity today are brought.
 func ProposeIRSA(ctx context.Context, list []ServiceAccount, to Account, cluster string, as Translation) (*Proposal, error) {
 	who, err := to.STS.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
@@ -83,8 +86,18 @@ func (p *irsa) propose(ctx context.Context, roleARN string, list []ServiceAccoun
 	if err != nil {
 		return err
 	}
+	document := decoded(found.Role.AssumeRolePolicyDocument)
+	today, err := parseTrust(document)
+	if err != nil {
+		return err
+	}
 	var ready []ServiceAccount
 	for _, sa := range list {
+		if !today.lets(sa) && !slices.Contains(p.named(today, sa.Namespace), sa.Name) {
+			p.leaveOut("%s/%s: the trust policy of %s does not let it in by web identity, so its annotation gives it nothing: associate it by hand if it is to have the role",
+				sa.Namespace, sa.Name, roleARN)
+			continue
+		}
 		now, err := findAssociation(ctx, p.to, p.cluster, sa.Namespace, sa.Name)
 		if err != nil {
 			return err
@@ -102,7 +115,6 @@ func (p *irsa) propose(ctx context.Context, roleARN string, list []ServiceAccoun
 		ready = append(ready, sa)
 		p.associations = append(p.associations, step)
 	}
-	document := decoded(found.Role.AssumeRolePolicyDocument)
 	text, added, err := p.trusting(document, ready)
 	if err != nil {
 		return err
@@ -182,6 +194,17 @@ func (p *irsa) trusting(document string, list []ServiceAccount) (text string, ad
 	}
 	text, err = encode(t)
 	return text, added, err
+}
+
+// named are the service accounts of a namespace that our statement for it names already.
+func (p *irsa) named(t *trust, namespace string) []string {
+	sid := p.sid(namespace)
+	for _, raw := range t.Statement {
+		if sidOf(raw) == sid {
+			return accountsOf(raw)
+		}
+	}
+	return nil
 }
 
 // sid names our statement for a namespace of the cluster.

@@ -13,7 +13,7 @@ import (
 )
 
 const webTrust = `{"Version":"2012-10-17","Id":"kept","Statement":{"Effect":"Allow","Principal":{"Federated":"arn:aws:iam::111122223333:oidc-provider/oidc.example.com/id/A"},` +
-	`"Action":"sts:AssumeRoleWithWebIdentity","Condition":{"StringEquals":{"oidc.example.com/id/A:sub":"system:serviceaccount:shop:uploader"}}}}`
+	`"Action":"sts:AssumeRoleWithWebIdentity","Condition":{"StringLike":{"oidc.example.com/id/A:sub":"system:serviceaccount:*"}}}}`
 
 func TestImportIRSA(t *testing.T) {
 	t.Parallel()
@@ -28,8 +28,10 @@ func TestImportIRSA(t *testing.T) {
 
 	const app = "arn:aws:iam::444455556666:role/app"
 	list := []migration.ServiceAccount{
-		{Namespace: "shop", Name: "uploader", RoleARN: app}, {Namespace: "shop", Name: "reader", RoleARN: app},
-		{Namespace: "team", Name: "uploader", RoleARN: app}, {Namespace: "shop", Name: "busy", RoleARN: app},
+		{Namespace: "shop", Name: "uploader", RoleARN: app},
+		{Namespace: "shop", Name: "reader", RoleARN: app},
+		{Namespace: "team", Name: "uploader", RoleARN: app},
+		{Namespace: "shop", Name: "busy", RoleARN: app},
 		{Namespace: "shop", Name: "foreign", RoleARN: "arn:aws:iam::777788889999:role/other"},
 		{Namespace: "shop", Name: "gone", RoleARN: "arn:aws:iam::111122223333:role/gone"},
 		{Namespace: "shop", Name: "wrong", RoleARN: "role/wrong"},
@@ -57,8 +59,11 @@ func TestImportIRSA(t *testing.T) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	for _, parts := range [][]string{
-		{"shop/busy", "associated with arn:aws:iam::111122223333:role/taken"}, {"shop/foreign", "another account", "target role"},
-		{"shop/gone", "podid import eks"}, {"shop/wrong", "not the ARN of a role"}, {"role/full", "may have 2048"},
+		{"shop/busy", "associated with arn:aws:iam::111122223333:role/taken"},
+		{"shop/foreign", "another account", "target role"},
+		{"shop/gone", "podid import eks"},
+		{"shop/wrong", "not the ARN of a role"},
+		{"role/full", "may have 2048"},
 	} {
 		if !said(p.LeftOut, parts...) {
 			t.Errorf("nothing is said of %q: %q", parts, p.LeftOut[:5])
