@@ -23,6 +23,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
+	"runtime"
 	"time"
 
 	"github.com/podid/podid/internal/fault"
@@ -36,7 +37,8 @@ type Directory struct {
 	now    func() time.Time
 	rand   io.Reader
 	quotas quota.Set
-	rounds int // what a guess at a password costs
+	rounds  int           // what a guess at a password costs
+	guesses chan struct{} // one for each that is under way: they keep no more than half of the processors
 	uses   *uses
 }
 
@@ -86,7 +88,10 @@ func New(c Config) (*Directory, error) {
 	if c.Rand == nil {
 		c.Rand = rand.Reader
 	}
-	return &Directory{db: c.DB, now: c.Now, rand: c.Rand, quotas: c.Quotas, rounds: passwordRounds, uses: newUses()}, nil
+	return &Directory{
+		db: c.DB, now: c.Now, rand: c.Rand, quotas: c.Quotas, uses: newUses(),
+		rounds: passwordRounds, guesses: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
+	}, nil
 }
 
 // limited fails when an account has as many things as a quota allows. Called is what the quota is called in AWS's text.

@@ -108,10 +108,17 @@ func (d *Directory) DeleteLoginProfile(ctx context.Context, account, user string
 	})
 }
 
-// changeLogin changes a login profile in one transaction. F gets nil when there is none.
+// changeLogin changes a login profile in one transaction. F gets nil when there is none. One change may compare with two dozen earlier
+// passwords, so few are made at a time.
 func (d *Directory) changeLogin(
 	ctx context.Context, account, user string, f func(*User, *Account, *LoginProfile) (*LoginProfile, error),
 ) error {
+	select {
+	case d.guesses <- struct{}{}:
+		defer func() { <-d.guesses }()
+	case <-ctx.Done():
+		return fault.New(fault.Throttled, subjectPassword, "Rate exceeded").Because(ctx.Err())
+	}
 	return d.db.Update(ctx, func(tx *store.Tx) error {
 		u, err := readUser(tx, account, user)
 		if err != nil {
@@ -172,6 +179,8 @@ type SignIn struct {
 // CheckPassword tells whether a password is a user's. It takes the same time for a wrong password, for a user without one and for
 // nobody. An expired password of an account with hard expiry is wrong.
 func (d *Directory) CheckPassword(account, user, password string) (SignIn, bool) {
+	d.guesses <- struct{}{}
+	defer func() { <-d.guesses }()
 	s := d.db.Snapshot()
 	hash := d.nobody()
 	u, known := users.Get(s, named(account, user))

@@ -1,6 +1,7 @@
 package iam_test
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 	"sync/atomic"
@@ -11,6 +12,26 @@ import (
 	"github.com/podid/podid/internal/iam"
 	"github.com/podid/podid/internal/store/storetest"
 )
+
+// TestPasswordsTakeTurns holds that passwords keep no more than some of the processors, however many users change theirs.
+func TestPasswordsTakeTurns(t *testing.T) {
+	t.Parallel()
+	d, ctx := directory(t), t.Context()
+	d.CheapPasswords()
+	user(t, d, "Ada")
+	done := d.Guess()
+	gone, cancel := context.WithCancel(ctx)
+	cancel()
+	_, err := d.CreateLoginProfile(gone, account, "ada", "correct-Horse 1", false)
+	is(t, err, fault.Throttled, "password", "Rate exceeded")
+	is(t, d.ChangePassword(gone, account, "ada", "a", "b"), fault.Throttled, "password", "Rate exceeded")
+	done()
+	_, err = d.CreateLoginProfile(ctx, account, "ada", "correct-Horse 1", false)
+	is(t, err, 0, "", "")
+	if _, ok := d.CheckPassword(account, "ada", "correct-Horse 1"); !ok {
+		t.Error("the password is wrong after the turns")
+	}
+}
 
 func TestLoginProfile(t *testing.T) {
 	t.Parallel()
