@@ -33,13 +33,13 @@ import (
 
 // Directory is all accounts and what is in them. Its methods may be called by any number of goroutines.
 type Directory struct {
-	db     *store.DB
-	now    func() time.Time
-	rand   io.Reader
-	quotas quota.Set
+	db      *store.DB
+	now     func() time.Time
+	rand    io.Reader
+	quotas  quota.Set
 	rounds  int           // what a guess at a password costs
 	guesses chan struct{} // one for each that is under way: they keep no more than half of the processors
-	uses   *uses
+	uses    *uses
 }
 
 // Config is what a Directory needs.
