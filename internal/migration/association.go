@@ -2,7 +2,10 @@ package migration
 
 import (
 	"context"
+	"fmt"
 	"maps"
+	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
@@ -31,6 +34,7 @@ func associate(ctx context.Context, to Account, cluster, namespace, serviceAccou
 		return step, err
 	}
 	if now == nil {
+		step.Detail = meaningful(want.tags)
 		step.Action, step.Do = plan.Create, func(ctx context.Context) error {
 			_, err := to.EKS.CreatePodIdentityAssociation(ctx, &eks.CreatePodIdentityAssociationInput{
 				ClusterName: &cluster, Namespace: &namespace, ServiceAccount: &serviceAccount, RoleArn: &want.role,
@@ -49,6 +53,7 @@ func associate(ctx context.Context, to Account, cluster, namespace, serviceAccou
 	if was := aws.ToString(now.RoleArn); was != want.role {
 		step.Detail = append(step.Detail, "instead of "+was)
 	}
+	step.Detail = append(step.Detail, meaningful(tags)...)
 	step.Action, step.Do = plan.Update, func(ctx context.Context) error {
 		if differs {
 			_, err := to.EKS.UpdatePodIdentityAssociation(ctx, &eks.UpdatePodIdentityAssociationInput{
@@ -83,6 +88,20 @@ func findAssociation(ctx context.Context, to Account, cluster, namespace, servic
 		return nil, err
 	}
 	return found.Association, nil
+}
+
+// ownTags is what the names of tags begin with that mean something in podid: whose sessions an association's pods get. At the source anybody
+// who may tag can have written them, so a person reads them before they are brought.
+const ownTags = "podid.io/"
+
+func meaningful(tags map[string]string) []string {
+	var lines []string
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
+		if strings.HasPrefix(key, ownTags) {
+			lines = append(lines, fmt.Sprintf("tag %s=%q", key, tags[key]))
+		}
+	}
+	return lines
 }
 
 // changed are the tags of want that now has not, or has otherwise.
