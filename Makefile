@@ -6,7 +6,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 .PHONY: help build images lab demo dev test conformance race fuzz bench fmt generate lint check vuln clean
 
 help: ## Print this
-	@awk -F ': ## ' '/^[a-z]+: ## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ': ## ' '/^[a-z]+: ## / { printf "%-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the binaries, static and reproducible, into bin/
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION) -X github.com/podid/podid/internal/cli.version=$(VERSION)' -o bin/ ./cmd/...

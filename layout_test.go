@@ -31,7 +31,7 @@ var layers = []layer{
 	{"cmd/podid-agent", "agent agent/link", "a main is ten lines"},
 	{"cmd/podid-operator", "kube/operator", "a main is ten lines"},
 
-	{"cli", "server kube/connect kube/irsa migration plan agent devcluster client api policy/cases policy/diff policy/lint policy quota secretfile arn fault", "the verbs are wiring and clients; what they need from the domain they ask for over the API; only the offline policy verbs call the evaluator"},
+	{"cli", "server kube/connect kube/serviceaccount migration plan agent devcluster client api policy/cases policy/diff policy/lint policy quota secretfile arn fault", "the verbs are wiring and clients; what they need from the domain they ask for over the API; only the offline policy verbs call the evaluator"},
 	{
 		"server/servertest", "server agent devcluster api issuer oidc cluster authz organization iam bucket objectstore policy credential store/storetest store arn fault",
 		"test support: a control plane in one call",
@@ -41,7 +41,7 @@ var layers = []layer{
 		"the one place that wires; agent and kube are clients of the control plane, never parts of it",
 	},
 	{"kube/connect", "plan kube/manifest apis/podidentity/v1alpha1 client oidc fault", "connects a cluster as a person with a kubeconfig and a profile could, step by step"},
-	{"kube/irsa", "migration fault", "reads annotated service accounts, for a person with a kubeconfig or manifests"},
+	{"kube/serviceaccount", "migration fault", "reads service accounts, for a person with a kubeconfig or manifests"},
 	{"migration", "plan arn fault", "reads what is elsewhere and proposes; a client of two public APIs, AWS's and podid's"},
 	{"kube/operator", "kube/admission kube/reconcile kube/publish kube/follow kube/manifest kube/inject apis/podidentity/v1alpha1 client fault", "the one place that wires the operator"},
 	{"kube/admission", "kube/inject kube/follow apis/podidentity/v1alpha1 fault", "the webhook's edge: what is decided about a pod is in inject, who has an identity in follow"},

@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -25,13 +27,16 @@ func associationCommand(p *Process) *cobra.Command {
 
 func previewCommand(p *Process) *cobra.Command {
 	var profile, awsConfig, cluster, namespace, serviceAccount string
+	from := &accountSource{}
 	c := &cobra.Command{
 		Use: "preview", Short: "Tell which association counts for a service account, or what a pattern would overlap",
 		Long: "Of a service account, tell whose role its pods get, and which less specific associations match as well. Of a pattern, tell which\n" +
-			"associations are more and which are less specific than one for it, and whether it could be made. Only associations are looked at:\n" +
-			"podid does not know which service accounts a cluster has. It takes the permission podid:PreviewAssociation on the cluster.",
+			"associations are more and which are less specific than one for it, and whether it could be made.\n\n" +
+			"podid does not know which service accounts a cluster has. With --kubeconfig, --context or --filename those of the cluster, or of\n" +
+			"manifests, are read, and each that matches is listed. It takes the permission podid:PreviewAssociation on the cluster.",
 		Example: "  podid association preview --cluster prod --namespace team-a --service-account cart\n" +
-			"  podid association preview --cluster prod --namespace 'team-*' --service-account '*'",
+			"  podid association preview --cluster prod --namespace 'team-*' --service-account '*'\n" +
+			"  podid association preview --cluster prod --namespace 'team-*' --service-account '*' --kubeconfig prod.kubeconfig",
 		Args: usage(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
 			caller, err := signIn(c.Context(), awsConfig, profile)
@@ -42,7 +47,15 @@ func previewCommand(p *Process) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = io.WriteString(p.Stdout, describePreview(preview))
+			text := describePreview(preview)
+			if from.asked() {
+				matched, err := matchedIdentities(c.Context(), p, caller.Client, cluster, client.Identity{Namespace: namespace, ServiceAccount: serviceAccount}, from)
+				if err != nil {
+					return plain(err)
+				}
+				text += describeMatched(matched)
+			}
+			_, err = io.WriteString(p.Stdout, text)
 			return err
 		},
 	}
@@ -51,6 +64,7 @@ func previewCommand(p *Process) *cobra.Command {
 	c.Flags().StringVar(&cluster, "cluster", "", "name of the cluster")
 	c.Flags().StringVar(&namespace, "namespace", "", "namespace, or a pattern")
 	c.Flags().StringVar(&serviceAccount, "service-account", "", "service account, or a pattern")
+	from.flags(c)
 	for _, name := range []string{"cluster", "namespace", "service-account"} {
 		_ = c.MarkFlagRequired(name) // the flag is there: it was made above
 	}
@@ -90,6 +104,55 @@ func describePreview(v *client.AssociationPreview) string {
 	}
 	if v.LeftOut > 0 {
 		fmt.Fprintf(&out, "%d further associations are not listed\n", v.LeftOut)
+	}
+	return out.String()
+}
+
+// perQuestion is how many identities one question to podid has.
+const perQuestion = 1000
+
+// matchedIdentities are the service accounts of a source that a pattern matches.
+func matchedIdentities(
+	ctx context.Context, p *Process, podid *client.Client, cluster string, of client.Identity, from *accountSource,
+) ([]client.MatchedIdentity, error) {
+	list, err := from.read(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	identities := make([]client.Identity, len(list))
+	for i, sa := range list {
+		identities[i] = client.Identity{Namespace: sa.Namespace, ServiceAccount: sa.Name}
+	}
+	var matched []client.MatchedIdentity
+	for part := range slices.Chunk(identities, perQuestion) {
+		some, err := podid.PreviewIdentities(ctx, cluster, client.IdentityPreview{
+			Namespace: of.Namespace, ServiceAccount: of.ServiceAccount, Identities: part,
+		})
+		if err != nil {
+			return nil, err
+		}
+		matched = append(matched, some...)
+	}
+	return matched, nil
+}
+
+// describeMatched words the service accounts that match for people.
+func describeMatched(list []client.MatchedIdentity) string {
+	if len(list) == 0 {
+		return "no service account matches\n"
+	}
+	var out strings.Builder
+	fmt.Fprintf(&out, "service accounts that match: %d\n", len(list))
+	for _, m := range list {
+		counts := "counts"
+		if !m.Counts {
+			counts = "does not count"
+		}
+		now := "no association now"
+		if m.Winner != nil {
+			now = "now " + m.Winner.RoleARN + " by " + m.Winner.AssociationID
+		}
+		fmt.Fprintf(&out, "  %s/%s  it %s; %s\n", m.Namespace, m.ServiceAccount, counts, now)
 	}
 	return out.String()
 }

@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -15,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/podid/podid/internal/arn"
-	"github.com/podid/podid/internal/kube/irsa"
 	"github.com/podid/podid/internal/migration"
 )
 
@@ -86,8 +82,7 @@ func (f *importFlags) eksCommand(p *Process) *cobra.Command {
 }
 
 func (f *importFlags) irsaCommand(p *Process) *cobra.Command {
-	var kubeconfig, kubecontext string
-	var files []string
+	from := &accountSource{}
 	c := &cobra.Command{
 		Use: "irsa CLUSTER", Short: "Bring service accounts that use IAM roles by annotation",
 		Long: "Read the service accounts with the annotation eks.amazonaws.com/role-arn, from a cluster or from manifests, and propose an\n" +
@@ -97,17 +92,18 @@ func (f *importFlags) irsaCommand(p *Process) *cobra.Command {
 			"  podid import irsa prod --filename manifests/ --dry-run\n  helm template chart | podid import irsa prod --filename - --yes",
 		Args: usage(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
-			if slices.Contains(files, "-") && !f.yes && !f.dryRun {
+			if slices.Contains(from.files, "-") && !f.yes && !f.dryRun {
 				return errors.New("manifests come from the standard input, where the answer would come from, too: say --dry-run or --yes")
 			}
 			admin, as, err := f.target(c.Context(), nil)
 			if err != nil {
 				return err
 			}
-			list, err := annotated(c.Context(), p, kubeconfig, kubecontext, files)
+			list, err := from.read(c.Context(), p)
 			if err != nil {
 				return plain(err)
 			}
+			list = slices.DeleteFunc(list, func(sa migration.ServiceAccount) bool { return sa.RoleARN == "" })
 			proposal, err := migration.ProposeIRSA(c.Context(), list, migration.NewAccount(admin.aws), args[0], as)
 			if err != nil {
 				return plain(err)
@@ -115,9 +111,7 @@ func (f *importFlags) irsaCommand(p *Process) *cobra.Command {
 			return f.carryOut(c.Context(), p, proposal)
 		},
 	}
-	c.Flags().StringVar(&kubeconfig, "kubeconfig", "", "kubeconfig of the cluster (KUBECONFIG, ~/.kube/config)")
-	c.Flags().StringVar(&kubecontext, "context", "", "context of the kubeconfig (default: its current one)")
-	c.Flags().StringArrayVarP(&files, "filename", "f", nil, "manifest, or folder of manifests, instead of the cluster; - is the standard input; repeatable")
+	from.flags(c)
 	return c
 }
 
@@ -173,59 +167,6 @@ func source(ctx context.Context, profile, region, endpoint string) (aws.Config, 
 		return aws.Config{}, errors.New("the source has no region: say --from-region")
 	}
 	return c, nil
-}
-
-// annotated reads the service accounts from where the flags say.
-func annotated(ctx context.Context, p *Process, kubeconfig, kubecontext string, files []string) ([]migration.ServiceAccount, error) {
-	if len(files) == 0 {
-		return irsa.FromCluster(ctx, (&clusterFlags{kubeconfig: kubeconfig}).kubeconfigs(p), kubecontext)
-	}
-	if kubeconfig != "" || kubecontext != "" {
-		return nil, errors.New("--filename is instead of a cluster: leave out --kubeconfig and --context")
-	}
-	var readers []io.Reader
-	for _, name := range files {
-		if name == "-" {
-			readers = append(readers, p.Stdin)
-			continue
-		}
-		paths, err := manifestFiles(name)
-		if err != nil {
-			return nil, err
-		}
-		for _, path := range paths {
-			text, err := os.ReadFile(path)
-			if err != nil {
-				return nil, fmt.Errorf("read the manifest: %w", err)
-			}
-			readers = append(readers, strings.NewReader(string(text)), strings.NewReader("\n---\n"))
-		}
-	}
-	return irsa.FromManifests(io.MultiReader(readers...))
-}
-
-// manifestFiles are a file, or the files of a folder that kubectl would take.
-func manifestFiles(name string) ([]string, error) {
-	info, err := os.Stat(name)
-	if err != nil {
-		return nil, fmt.Errorf("read the manifests: %w", err)
-	}
-	if !info.IsDir() {
-		return []string{name}, nil
-	}
-	var list []string
-	for _, pattern := range []string{"*.yaml", "*.yml", "*.json"} {
-		found, err := filepath.Glob(filepath.Join(name, pattern))
-		if err != nil {
-			return nil, fmt.Errorf("read the manifests: %w", err)
-		}
-		list = append(list, found...)
-	}
-	if len(list) == 0 {
-		return nil, fmt.Errorf("the folder %s has no .yaml, .yml or .json", name)
-	}
-	slices.Sort(list)
-	return list, nil
 }
 
 // carryOut shows a proposal, asks, and does it.

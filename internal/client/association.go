@@ -41,3 +41,40 @@ func (c *Client) PreviewAssociation(ctx context.Context, cluster, namespace, ser
 	}
 	return &p, nil
 }
+
+// Identity is a service account of a namespace.
+type Identity struct {
+	Namespace      string `json:"namespace"`
+	ServiceAccount string `json:"serviceAccount"`
+}
+
+// IdentityPreview asks which of some service accounts a pattern matches, be there an association for it or not.
+type IdentityPreview struct {
+	Namespace      string     `json:"namespace"`
+	ServiceAccount string     `json:"serviceAccount"`
+	Identities     []Identity `json:"identities"` // at most 1,000
+}
+
+// MatchedIdentity is a service account that the pattern matches.
+type MatchedIdentity struct {
+	Identity
+
+	// Winner is the association whose role its pods get now; nil: none.
+	Winner *PreviewedAssociation `json:"winner,omitempty"`
+	// Counts says that the association for the pattern is the one that counts, or would be.
+	Counts bool `json:"counts"`
+}
+
+// MatchedIdentities is the answer to an [IdentityPreview], in its order.
+type MatchedIdentities struct {
+	Identities []MatchedIdentity `json:"identities"`
+}
+
+// PreviewIdentities asks which of some service accounts a pattern matches.
+func (c *Client) PreviewIdentities(ctx context.Context, cluster string, q IdentityPreview) ([]MatchedIdentity, error) {
+	var out MatchedIdentities
+	if err := c.Do(ctx, http.MethodPost, clusterPath(cluster, "identity-preview"), q, &out); err != nil {
+		return nil, err
+	}
+	return out.Identities, nil
+}

@@ -34,6 +34,36 @@ func (s *service) previewAssociation(ctx context.Context, c *api.Call, in *previ
 	return out, nil
 }
 
+type identitiesInput struct {
+	client.IdentityPreview
+
+	Name string
+}
+
+// previewIdentities tells which of the service accounts that a caller knows of a pattern matches: podid itself knows none.
+func (s *service) previewIdentities(ctx context.Context, c *api.Call, in *identitiesInput) (*client.MatchedIdentities, error) {
+	if in.Namespace == "" || in.ServiceAccount == "" {
+		return nil, fault.New(fault.Invalid, "parameter", "namespace and serviceAccount are required")
+	}
+	list := make([]cluster.Subject, len(in.Identities))
+	for i, id := range in.Identities {
+		list[i] = cluster.Subject(id)
+	}
+	matched, err := s.Clusters.PreviewIdentities(ctx, c.Account(), in.Name, cluster.Subject{Namespace: in.Namespace, ServiceAccount: in.ServiceAccount}, list)
+	if err != nil {
+		return nil, err
+	}
+	out := &client.MatchedIdentities{Identities: make([]client.MatchedIdentity, 0, len(matched))}
+	for _, m := range matched {
+		answer := client.MatchedIdentity{Identity: client.Identity(m.Subject), Counts: m.Counts}
+		if m.Winner != nil {
+			answer.Winner = &previewed([]*cluster.Association{m.Winner})[0]
+		}
+		out.Identities = append(out.Identities, answer)
+	}
+	return out, nil
+}
+
 func previewed(list []*cluster.Association) []client.PreviewedAssociation {
 	out := make([]client.PreviewedAssociation, 0, len(list))
 	for _, a := range list {

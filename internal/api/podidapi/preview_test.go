@@ -1,6 +1,7 @@
 package podidapi_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -45,6 +46,29 @@ func TestPreviewAssociation(t *testing.T) {
 			t.Errorf("%s/%s: %s", want.Namespace, want.ServiceAccount, diff)
 		}
 	}
+	of := func(namespace, serviceAccount string, identities ...client.Identity) ([]client.MatchedIdentity, error) {
+		return w.admin.PreviewIdentities(ctx, "p", client.IdentityPreview{Namespace: namespace, ServiceAccount: serviceAccount, Identities: identities})
+	}
+	cart, till, other := client.Identity{Namespace: "team-a", ServiceAccount: "cart"}, client.Identity{Namespace: "team-b", ServiceAccount: "till"}, client.Identity{Namespace: "x", ServiceAccount: "y"}
+	matched, err := of("team-*", "*", cart, other, till)
+	must(t, err)
+	if diff := cmp.Diff([]client.MatchedIdentity{{Identity: cart, Winner: &exact}, {Identity: till, Winner: &team, Counts: true}}, matched); diff != "" {
+		t.Errorf("of an association that is there: %s", diff)
+	}
+	matched, err = of("team-b", "*", cart, till)
+	must(t, err)
+	if diff := cmp.Diff([]client.MatchedIdentity{{Identity: till, Winner: &team, Counts: true}}, matched); diff != "" {
+		t.Errorf("of one that is not: %s", diff)
+	}
+	_, err = of("team-*", "**", cart)
+	is(t, err, fault.Invalid, "**")
+	_, err = of("team-*", "*", client.Identity{Namespace: "a/b", ServiceAccount: "c"})
+	is(t, err, fault.Invalid, "a/b")
+	_, err = of("team-*", "*", slices.Repeat([]client.Identity{cart}, 1001)...)
+	is(t, err, fault.Invalid, "1000")
+	_, err = of("", "*")
+	is(t, err, fault.Invalid, "required")
+
 	off, err := w.admin.PreviewAssociation(ctx, "c", "team-*", "*")
 	must(t, err)
 	if off.Winner != nil || off.Refusal == "" {

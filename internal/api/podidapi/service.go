@@ -85,6 +85,12 @@ func New(c Config) *api.Typed {
 				Resource: func(c *api.Call, in *previewInput) api.Resource { return s.cluster(c, in.Name) },
 				Run:      s.previewAssociation,
 			}),
+			api.Op(api.Operation[identitiesInput, client.MatchedIdentities]{
+				Name: "PreviewIdentities", HTTP: api.HTTP{Method: http.MethodPost, URI: "/clusters/{name}/identity-preview"},
+				Action: "podid:PreviewAssociation", ReadOnly: true,
+				Resource: func(c *api.Call, in *identitiesInput) api.Resource { return s.cluster(c, in.Name) },
+				Run:      s.previewIdentities,
+			}),
 			api.Op(api.Operation[endedInput, nothing]{
 				Name: "ReportEndedPods", HTTP: api.HTTP{Method: http.MethodPost, URI: "/clusters/{name}/ended-pods"},
 				Action:   "podid:ReportEndedPods",

@@ -1,8 +1,8 @@
-// Package irsa reads the service accounts of a cluster that use IAM roles by annotation, from the cluster or from manifests. It changes
-// nothing, and it needs no more rights than to list service accounts.
+// Package serviceaccount reads the service accounts of a cluster, from the cluster or from manifests, with the IAM roles that annotations give
+// them. It changes nothing, and it needs no more rights than to list service accounts.
 //
 // spec: pod-identity.md 5, 6.3
-package irsa
+package serviceaccount
 
 import (
 	"bufio"
@@ -24,13 +24,13 @@ import (
 	"github.com/podid/podid/internal/migration"
 )
 
-// Annotation names the role of a service account.
+// Annotation names the role of a service account that uses one the older way.
 const Annotation = "eks.amazonaws.com/role-arn"
 
 // perPage is how many service accounts one answer of an API server has.
 const perPage = 500
 
-// FromCluster lists the annotated service accounts of all namespaces of the cluster that a kubeconfig names.
+// FromCluster lists the service accounts of all namespaces of the cluster that a kubeconfig names.
 func FromCluster(ctx context.Context, kubeconfigs []string, kubecontext string) ([]migration.ServiceAccount, error) {
 	loaded := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
 		&clientcmd.ClientConfigLoadingRules{Precedence: kubeconfigs}, &clientcmd.ConfigOverrides{CurrentContext: kubecontext})
@@ -60,7 +60,7 @@ func list(ctx context.Context, k kubernetes.Interface) ([]migration.ServiceAccou
 			return nil, fmt.Errorf("list the service accounts of the cluster: %w", err)
 		}
 		for i := range page.Items {
-			found = appendAnnotated(found, &page.Items[i])
+			found = append(found, account(&page.Items[i]))
 		}
 		if next = page.Continue; next == "" {
 			return sorted(found), nil
@@ -68,14 +68,8 @@ func list(ctx context.Context, k kubernetes.Interface) ([]migration.ServiceAccou
 	}
 }
 
-func appendAnnotated(list []migration.ServiceAccount, sa *corev1.ServiceAccount) []migration.ServiceAccount {
-	role := sa.Annotations[Annotation]
-	if role == "" {
-		return list
-	}
-	return append(list, migration.ServiceAccount{
-		Namespace: cmp.Or(sa.Namespace, metav1.NamespaceDefault), Name: sa.Name, RoleARN: role,
-	})
+func account(sa *corev1.ServiceAccount) migration.ServiceAccount {
+	return migration.ServiceAccount{Namespace: cmp.Or(sa.Namespace, metav1.NamespaceDefault), Name: sa.Name, RoleARN: sa.Annotations[Annotation]}
 }
 
 // sorted is in the order of namespaces and names; of two for one service account the later one counts, as with kubectl apply.
@@ -91,7 +85,7 @@ func sorted(list []migration.ServiceAccount) []migration.ServiceAccount {
 // maxManifests bounds what is read of manifests.
 const maxManifests = 64 << 20
 
-// FromManifests reads the annotated service accounts of YAML or JSON manifests, as kubectl takes them: documents one after the other,
+// FromManifests reads the service accounts of YAML or JSON manifests, as kubectl takes them: documents one after the other,
 // and lists. Other kinds are passed over; what has no namespace is in "default".
 func FromManifests(r io.Reader) ([]migration.ServiceAccount, error) {
 	limited := &io.LimitedReader{R: r, N: maxManifests + 1}
@@ -133,7 +127,7 @@ func appendDocument(found []migration.ServiceAccount, text []byte) ([]migration.
 		if err := yaml.Unmarshal(text, &sa); err != nil {
 			return nil, err
 		}
-		return appendAnnotated(found, &sa), nil
+		return append(found, account(&sa)), nil
 	case head.Kind == "List" || head.Kind == "ServiceAccountList":
 		for i, item := range head.Items {
 			if item == nil {

@@ -1,4 +1,4 @@
-package irsa
+package serviceaccount
 
 import (
 	"strings"
@@ -49,7 +49,7 @@ func TestFromManifests(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []migration.ServiceAccount{
-		{Namespace: "default", Name: "here", RoleARN: "arn:aws:iam::111122223333:role/here"},
+		{Namespace: "default", Name: "here", RoleARN: "arn:aws:iam::111122223333:role/here"}, {Namespace: "shop", Name: "plain"},
 		{Namespace: "shop", Name: "uploader", RoleARN: "arn:aws:iam::111122223333:role/new"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -78,7 +78,7 @@ func TestList(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []migration.ServiceAccount{{Namespace: "a", Name: "y", RoleARN: "s"}, {Namespace: "b", Name: "x", RoleARN: "r"}}
+	want := []migration.ServiceAccount{{Namespace: "a", Name: "plain"}, {Namespace: "a", Name: "y", RoleARN: "s"}, {Namespace: "b", Name: "x", RoleARN: "r"}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
@@ -91,7 +91,7 @@ func FuzzFromManifests(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		list, err := FromManifests(strings.NewReader(text))
 		for _, sa := range list {
-			if err != nil || sa.RoleARN == "" || sa.Namespace == "" {
+			if err != nil || sa.Namespace == "" {
 				t.Errorf("%+v of %q, %v", sa, text, err)
 			}
 		}
