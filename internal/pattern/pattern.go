@@ -23,29 +23,21 @@ func Is(name string) bool { return strings.IndexByte(name, '*') >= 0 }
 // literals counts the characters of a pattern that are not *.
 func literals(pattern string) int { return len(pattern) - strings.Count(pattern, "*") }
 
-// Match tells whether a pattern matches a name. It goes back to the last * only, so its cost is at most the product of the lengths.
+// Match tells whether a pattern matches a name. What stands between two stars is looked for from the left, where it leaves most of the name
+// to what follows: thousands of patterns are tried for one pod, and none may cost the product of the lengths.
 func Match(pattern, name string) bool {
-	p, n := 0, 0
-	star, from := -1, 0 // the last * seen, and where in name what follows it was tried last
-	for n < len(name) {
-		switch {
-		case p < len(pattern) && pattern[p] == '*':
-			star, from = p, n
-			p++
-		case p < len(pattern) && pattern[p] == name[n]:
-			p++
-			n++
-		case star >= 0:
-			from++
-			p, n = star+1, from
-		default:
-			return false
+	part, pattern, more := strings.Cut(pattern, "*")
+	if !more {
+		return part == name
+	}
+	name, ok := strings.CutPrefix(name, part)
+	for ok {
+		if part, pattern, more = strings.Cut(pattern, "*"); !more {
+			return strings.HasSuffix(name, part)
 		}
+		_, name, ok = strings.Cut(name, part)
 	}
-	for p < len(pattern) && pattern[p] == '*' {
-		p++
-	}
-	return p == len(pattern)
+	return false
 }
 
 // Intersect tells whether there is a name of at most longest characters that both patterns match.
