@@ -201,8 +201,8 @@ func (q Query) encode(w http.ResponseWriter, op *AnyOperation, out any, requestI
 
 // hasResult reports whether an answer has a result element. The SDK's types do not tell an output without members from none.
 func (q Query) hasResult(operation string, out reflect.Type) bool {
-	for i := range out.NumField() {
-		if f := out.Field(i); f.IsExported() && f.Name != "ResultMetadata" {
+	for f := range out.Fields() {
+		if f.IsExported() && f.Name != "ResultMetadata" {
 			return true
 		}
 	}

@@ -87,8 +87,19 @@ func TestPatternNames(t *testing.T) {
 		must(t, err)
 	}
 	for _, bad := range [][2]string{
-		{"**", "*"}, {"-*", "*"}, {"*-", "*"}, {"a.*", "*"}, {"a?*", "*"}, {"A*", "*"}, {"a", ".*"}, {"a", "x..*"}, {"a", "x.-*"},
-		{strings.Repeat("a", 64) + "*", "*"}, {"a", strings.Repeat("a", 254) + "*"}, {"", "*"}, {"*", ""},
+		{"**", "*"},
+		{"-*", "*"},
+		{"*-", "*"},
+		{"a.*", "*"},
+		{"a?*", "*"},
+		{"A*", "*"},
+		{"a", ".*"},
+		{"a", "x..*"},
+		{"a", "x.-*"},
+		{strings.Repeat("a", 64) + "*", "*"},
+		{"a", strings.Repeat("a", 254) + "*"},
+		{"", "*"},
+		{"*", ""},
 	} {
 		_, err := r.CreateAssociation(ctx, forNames(bad[0], bad[1]), "")
 		is(t, err, fault.Invalid, "name", "not valid")
@@ -109,8 +120,12 @@ func TestTheMostSpecificCounts(t *testing.T) {
 		ids[name] = a.ID
 	}
 	tests := []struct{ identity, want string }{
-		{"team-a/cart", "team-a/cart"}, {"team-a/shop", "team-a/*"}, {"team-b/cart", "team-*/cart"}, {"team-b/shop", "team-*/*"},
-		{"other/cart", "*/cart"}, {"other/shop", "*/*"},
+		{"team-a/cart", "team-a/cart"},
+		{"team-a/shop", "team-a/*"},
+		{"team-b/cart", "team-*/cart"},
+		{"team-b/shop", "team-*/*"},
+		{"other/cart", "*/cart"},
+		{"other/shop", "*/*"},
 	}
 	check := func(identity, want string) {
 		t.Helper()

@@ -63,7 +63,7 @@ func (a *Association) Session() (SessionChoice, error) {
 	if named == noneOfSix {
 		return choice, nil
 	}
-	for _, key := range strings.Fields(named) {
+	for key := range strings.FieldsSeq(named) {
 		switch {
 		case !slices.Contains(SessionTagKeys[:], key):
 			return SessionChoice{}, invalidTag("The tag %s names %s: it has %s, or any of %s with spaces between them",
@@ -165,20 +165,21 @@ func checkTemplate(template string) error {
 const (
 	minSessionName = 2
 	maxSessionName = 64
-	nameMark       = 10
+	nameMark       = 16
 )
 
 // Identity is what a session's name may be made of.
 type Identity struct{ Cluster, Namespace, ServiceAccount, Pod, PodUID, Node string }
 
 // SessionName fills a template in. A name that is too long, too short or has characters that a session's name cannot have is made to fit, and
-// then ends with a mark that is made of the whole, so that two pods still have two names.
+// then ends with a mark that is made of the whole, so that two pods still have two names. One that looks as if it had a mark gets one, too:
+// nobody can call a pod what another's session is called.
 func SessionName(template string, of Identity) string {
 	whole := strings.NewReplacer(
 		"@cluster", of.Cluster, "@namespace", of.Namespace, "@service-account", of.ServiceAccount,
 		"@pod-uid", of.PodUID, "@pod", of.Pod, "@node", of.Node,
 	).Replace(template)
-	if len(whole) >= minSessionName && len(whole) <= maxSessionName && sessionText(whole) {
+	if len(whole) >= minSessionName && len(whole) <= maxSessionName && sessionText(whole) && !marked(whole) {
 		return whole
 	}
 	fit := []byte(whole[:min(len(whole), maxSessionName-nameMark-1)])
@@ -190,7 +191,13 @@ func SessionName(template string, of Identity) string {
 	return string(fit) + "-" + mark(whole)
 }
 
-// mark is 50 bits of a text's hash.
+// marked tells whether a name ends as those with a mark do.
+func marked(name string) bool {
+	at := len(name) - nameMark
+	return at > 0 && name[at-1] == '-' && strings.Trim(name[at:], "abcdefghijklmnopqrstuvwxyz234567") == ""
+}
+
+// mark is 80 bits of a text's hash: to find another text with the same is beyond whoever may make pods.
 func mark(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:])[:nameMark])

@@ -22,7 +22,8 @@ func TestPlan(t *testing.T) {
 	}
 	full := errors.New("full")
 	p := plan.Plan{
-		step(plan.Unchanged, "a", nil), step(plan.Create, "b", nil), {Action: plan.Update, What: "nothing to do by itself"},
+		step(plan.Unchanged, "a", nil), step(plan.Create, "b", nil),
+		{Action: plan.Update, What: "nothing to do by itself"},
 		step(plan.Update, "c", full), step(plan.Delete, "d", nil),
 	}
 	err := p.Execute(t.Context())

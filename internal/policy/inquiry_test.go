@@ -42,11 +42,15 @@ func TestSpan(t *testing.T) {
 		text string
 		want []span
 	}{
-		{"{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": {\n    \"Effect\": \"Allow\",\n    \"Action\": \"s3:*\",\n    \"Resource\": \"*\"\n  }\n}",
-			[]span{{place(3, 16), place(7, 4)}}},
-		{`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"a:b","Resource":"arn:aws:s3:::é}"},` +
-			`{"Effect":"Deny","Action":"a:c","Resource":"*"}]}`,
-			[]span{{place(1, 38), place(1, 100)}, {place(1, 101), place(1, 148)}}},
+		{
+			"{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": {\n    \"Effect\": \"Allow\",\n    \"Action\": \"s3:*\",\n    \"Resource\": \"*\"\n  }\n}",
+			[]span{{place(3, 16), place(7, 4)}},
+		},
+		{
+			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"a:b","Resource":"arn:aws:s3:::é}"},` +
+				`{"Effect":"Deny","Action":"a:c","Resource":"*"}]}`,
+			[]span{{place(1, 38), place(1, 100)}, {place(1, 101), place(1, 148)}},
+		},
 		{`nonsense`, []span{{place(1, 1), place(1, 9)}}},
 	} {
 		d := policy.NewSource(c.text).As(policy.Identity)

@@ -85,8 +85,7 @@ func missing(b *strings.Builder, all, here []string) {
 // supported are the members of the input that no list of exceptions names.
 func supported(d *api.Description) []string {
 	var names []string
-	for i := range d.In.NumField() {
-		f := d.In.Field(i)
+	for f := range d.In.Fields() {
 		if !f.IsExported() || f.Name == "ResultMetadata" {
 			continue
 		}
@@ -110,9 +109,7 @@ func named(m api.Members) []string { return slices.Sorted(maps.Keys(m)) }
 // operations are the methods of an SDK's client that are operations: func(Context, *XInput, ...func(*Options)) (*XOutput, error).
 func operations(client any) []string {
 	var names []string
-	t := reflect.TypeOf(client)
-	for i := range t.NumMethod() {
-		m := t.Method(i)
+	for m := range reflect.TypeOf(client).Methods() {
 		if m.Type.NumIn() == 4 && m.Type.NumOut() == 2 && m.Type.In(2).Kind() == reflect.Pointer &&
 			m.Type.In(2).Elem().Name() == m.Name+"Input" {
 			names = append(names, m.Name)

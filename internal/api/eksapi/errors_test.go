@@ -72,12 +72,19 @@ var failures = map[string][]failure{
 	"ListAccessPolicies":           {{fault.Internal, "request"}},
 
 	"UpdateNodegroupConfig": {
-		badMember, noCluster, deleting, badToken, {fault.NotFound, "node group"}, {fault.Invalid, "node group"}, {fault.Conflict, "node group"},
+		badMember, noCluster, deleting, badToken,
+		{fault.NotFound, "node group"},
+		{fault.Invalid, "node group"},
+		{fault.Conflict, "node group"},
 		{fault.NotFound, "update"},
 	},
 	"UpdateNodegroupVersion": {
-		badMember, noCluster, deleting, badToken, {fault.NotFound, "node group"}, {fault.Invalid, "node group"}, {fault.Conflict, "node group"},
-		{fault.NotFound, "update"}, {fault.Unsupported, "version"},
+		badMember, noCluster, deleting, badToken,
+		{fault.NotFound, "node group"},
+		{fault.Invalid, "node group"},
+		{fault.Conflict, "node group"},
+		{fault.NotFound, "update"},
+		{fault.Unsupported, "version"},
 	},
 	"CancelUpdate": {noCluster, {fault.NotFound, "update"}, {fault.Conflict, "update"}},
 

@@ -64,8 +64,13 @@ func TestPatterns(t *testing.T) {
 	exact, err := w.create(t, "team-a", "cart", nil)
 	must(t, err)
 	for _, tt := range []struct{ namespace, account, want string }{
-		{"team-*", "*", *a.AssociationId}, {"team-*", "", *a.AssociationId}, {"", "*", *a.AssociationId}, {"team-a", "cart", *exact.AssociationId},
-		{"team-a", "", *exact.AssociationId}, {"team-b", "cart", ""}, {"team-b", "", ""},
+		{"team-*", "*", *a.AssociationId},
+		{"team-*", "", *a.AssociationId},
+		{"", "*", *a.AssociationId},
+		{"team-a", "cart", *exact.AssociationId},
+		{"team-a", "", *exact.AssociationId},
+		{"team-b", "cart", ""},
+		{"team-b", "", ""},
 	} {
 		in := &sdk.ListPodIdentityAssociationsInput{ClusterName: aws.String("c")}
 		if tt.namespace != "" {
@@ -76,11 +81,11 @@ func TestPatterns(t *testing.T) {
 		}
 		list, err := w.admin.ListPodIdentityAssociations(ctx, in)
 		must(t, err)
-		got := ""
+		var got []string
 		for _, found := range list.Associations {
-			got += *found.AssociationId
+			got = append(got, *found.AssociationId)
 		}
-		if got != tt.want {
+		if strings.Join(got, " ") != tt.want {
 			t.Errorf("%q/%q lists %q, want %q", tt.namespace, tt.account, got, tt.want)
 		}
 	}

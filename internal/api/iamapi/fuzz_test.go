@@ -17,9 +17,16 @@ import (
 // as it was given, and reading what was read changes nothing.
 func FuzzContextEntries(f *testing.F) {
 	for _, seed := range [][3]string{
-		{"aws:username", "string", "ann"}, {"aws:TagKeys", "stringList", "a\x00b"}, {"s3:max-keys", "numeric", "1e3"},
-		{"aws:SourceIp", "ip", "::ffff:10.0.0.1"}, {"aws:SourceIp", "ipList", "10.0.0.1\x00"}, {"aws:CurrentTime", "date", "2026-02-30"},
-		{"a:bytes", "binary", "aGk"}, {"a:bytes", "binaryList", "aGk=\x00?"}, {"aws:SecureTransport", "boolean", "TRUE"}, {"aws", "String", ""},
+		{"aws:username", "string", "ann"},
+		{"aws:TagKeys", "stringList", "a\x00b"},
+		{"s3:max-keys", "numeric", "1e3"},
+		{"aws:SourceIp", "ip", "::ffff:10.0.0.1"},
+		{"aws:SourceIp", "ipList", "10.0.0.1\x00"},
+		{"aws:CurrentTime", "date", "2026-02-30"},
+		{"a:bytes", "binary", "aGk"},
+		{"a:bytes", "binaryList", "aGk=\x00?"},
+		{"aws:SecureTransport", "boolean", "TRUE"},
+		{"aws", "String", ""},
 	} {
 		f.Add(seed[0], seed[1], seed[2], seed[0])
 	}

@@ -204,7 +204,9 @@ func TestKeysThatCannotBeHad(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	roleARN, token := w.role(t, "App", irsa(cart)), w.token(t, nil)
-	w.keys = func(*oidc.KeySet) (*oidc.KeySet, error) { return nil, fault.New(fault.Unavailable, "provider", "timeout") }
+	w.keys = func(*oidc.KeySet) (*oidc.KeySet, error) {
+		return nil, fault.New(fault.Unavailable, "provider", "timeout")
+	}
 	_, err := w.assume(t, roleARN, token)
 	apitest.Refused(t, err, "IDPCommunicationError", http.StatusBadRequest)
 	if _, ok := errors.AsType[*types.IDPCommunicationErrorException](err); !ok {

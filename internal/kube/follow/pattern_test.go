@@ -31,8 +31,12 @@ func TestAssociated_byPattern(t *testing.T) {
 			want               bool
 			asked              int
 		}{
-			{"team-a", "anything", true, 0}, {"shop", "cart-7", true, 0}, {"shop", "till", true, 0},
-			{"shop", "cart", false, 1}, {"steam-a", "anything", false, 1}, {"new", "x", true, 1},
+			{"team-a", "anything", true, 0},
+			{"shop", "cart-7", true, 0},
+			{"shop", "till", true, 0},
+			{"shop", "cart", false, 1},
+			{"steam-a", "anything", false, 1},
+			{"new", "x", true, 1},
 		}
 		for _, tt := range tests {
 			got, err := f.Associated(t.Context(), tt.namespace, tt.account)
