@@ -152,9 +152,9 @@ func TestSessionName(t *testing.T) {
 		{"@pod-uid", pod, pod.PodUID},
 		{"@pod-", pod, pod.Pod + "-"},
 		{"jobs", pod, "jobs"},
-		{"@namespace-@pod", long, "n{53}-[a-z2-7]{10}"},
-		{"@node", cluster.Identity{}, "-[a-z2-7]{10}"},
-		{"@pod", cluster.Identity{Pod: "a:b/c é"}, "a-b-c----[a-z2-7]{10}"},
+		{"@namespace-@pod", long, "n{47}-[a-z2-7]{16}"},
+		{"@node", cluster.Identity{}, "-[a-z2-7]{16}"},
+		{"@pod", cluster.Identity{Pod: "a:b/c é"}, "a-b-c----[a-z2-7]{16}"},
 	}
 	for _, tt := range tests {
 		got := cluster.SessionName(tt.template, tt.pod)
@@ -164,6 +164,12 @@ func TestSessionName(t *testing.T) {
 	}
 	if a, b := cluster.SessionName("@namespace-@pod", long), cluster.SessionName("@namespace-@pod", other); a == b {
 		t.Errorf("two pods are both %s", a)
+	}
+	// A pod of another namespace that is called what is left of a long name.
+	victim := cluster.SessionName("@pod-@namespace", cluster.Identity{Namespace: "shop", Pod: strings.Repeat("p", 90)})
+	at := strings.LastIndexByte(victim, '-')
+	if evil := cluster.SessionName("@pod-@namespace", cluster.Identity{Namespace: victim[at+1:], Pod: victim[:at]}); evil == victim {
+		t.Errorf("a pod of the namespace %s is %s", victim[at+1:], evil)
 	}
 }
 
