@@ -193,7 +193,7 @@ func sdkVerb(ctx context.Context, verb string, args []string) error {
 		}
 		_, err = eks.NewFromConfig(c).CreatePodIdentityAssociation(ctx, &eks.CreatePodIdentityAssociationInput{
 			ClusterName: aws.String("local"), Namespace: &args[0], ServiceAccount: &args[1], RoleArn: role.Role.Arn,
-			Tags: map[string]string{"podid.io/session-name": "@cluster-@namespace-@pod"},
+			Tags: map[string]string{"podid.io/session-name": "@cluster-@namespace_@pod"},
 		})
 		return err
 	}

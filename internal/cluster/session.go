@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/podid/podid/internal/fault"
+	"github.com/podid/podid/internal/pattern"
 )
 
 // Tags of an association that say what the sessions of its pods are like. They are tags so that every client of EKS can set them.
@@ -104,7 +105,10 @@ func (a *Association) checkTags() error {
 		return err
 	}
 	if _, ok := a.Tags[TagSessionName]; ok {
-		return checkTemplate(choice.Name)
+		if err := checkTemplate(choice.Name); err != nil {
+			return err
+		}
+		return a.checkApart(choice.Name)
 	}
 	return nil
 }
@@ -157,6 +161,34 @@ func checkTemplate(template string) error {
 		return invalidTag("The tag %s is not valid: besides placeholders the name of a session has letters, digits and _+=,.-", TagSessionName)
 	case rest == template && len(template) < minSessionName:
 		return invalidTag("The tag %s is not valid: the name of a session has at least %d characters", TagSessionName, minSessionName)
+	}
+	return nil
+}
+
+// apart are the characters that no name of Kubernetes has, and that a tag and a session's name may have.
+const apart = "_+="
+
+// checkApart holds that a session's name tells the service accounts of a pattern from one another: between names that run together nobody
+// could tell the pod x of the namespace team-a from the pod a-x of the namespace team. A pod's uid is as long as every other.
+func (a *Association) checkApart(template string) error {
+	differ := map[string]bool{"@namespace": pattern.Is(a.Namespace), "@service-account": pattern.Is(a.ServiceAccount)}
+	last, between := "", ""
+	for rest := template; rest != ""; {
+		i := slices.IndexFunc(placeholders, func(p string) bool { return strings.HasPrefix(rest, p) })
+		if i < 0 {
+			between, rest = between+rest[:1], rest[1:]
+			continue
+		}
+		name := placeholders[i]
+		rest = rest[len(name):]
+		if same, known := differ[name]; name == "@cluster" || known && !same {
+			continue
+		}
+		if last != "" && last != "@pod-uid" && name != "@pod-uid" && (differ[last] || differ[name]) && !strings.ContainsAny(between, apart) {
+			return invalidTag("The tag %s has %s and %s with none of %s between them: service accounts that match the pattern could look like one another",
+				TagSessionName, last, name, apart)
+		}
+		last, between = name, ""
 	}
 	return nil
 }

@@ -173,6 +173,34 @@ func TestSessionName(t *testing.T) {
 	}
 }
 
+// TestSessionNamesOfPatterns holds that a template tells the service accounts of a pattern from one another.
+func TestSessionNamesOfPatterns(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		namespace, serviceAccount, template string
+		ok                                  bool
+	}{
+		{"*", "*", "@cluster-@namespace-@pod", false},
+		{"team-*", "app", "@pod.x.@namespace", false},
+		{"*", "*", "@namespace@service-account", false},
+		{"shop", "*", "@namespace-@service-account-@pod", false},
+		{"*", "*", "@cluster-@namespace_@pod", true},
+		{"*", "*", "@namespace+x-@service-account=@pod-@node", true},
+		{"*", "*", "@namespace-@pod-uid", true},
+		{"*", "*", "@pod-@node", true},
+		{"*", "app", "@namespace.@cluster.@service-account", true},
+		{"shop", "*", "@namespace-@cluster-@pod", true},
+		{"shop", "cart", "@namespace-@service-account-@pod", true},
+	} {
+		a := &cluster.Association{
+			Namespace: tt.namespace, ServiceAccount: tt.serviceAccount, Tags: map[string]string{cluster.TagSessionName: tt.template},
+		}
+		if err := cluster.CheckAssociationTags(a); (err == nil) != tt.ok {
+			t.Errorf("%s of %s/%s: %v", tt.template, tt.namespace, tt.serviceAccount, err)
+		}
+	}
+}
+
 // FuzzSessionName holds that whatever a pod is called, its session has a name that STS takes.
 func FuzzSessionName(f *testing.F) {
 	f.Add("@cluster-@namespace-@pod-uid", "c", "ns", "pod", "uid")
