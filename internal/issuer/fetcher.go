@@ -143,7 +143,7 @@ func (f *Fetcher) Newer(ctx context.Context, from Source, old *oidc.KeySet) (*oi
 	case errors.Is(err, fault.Unavailable):
 		return nil, err // perhaps the key is there: the caller is to try again
 	case err != nil:
-		return old, nil //nolint:nilerr // what the issuer publishes now is of no use, and the set at hand still is
+		return old, nil // what the issuer publishes now is of no use, and the set at hand still is
 	}
 	return keys, nil
 }

@@ -73,7 +73,7 @@ func (p *irsa) propose(ctx context.Context, roleARN string, list []ServiceAccoun
 	switch {
 	case err != nil:
 		p.leaveOutAll(list, "its annotation %q is not the ARN of a role", roleARN)
-		return nil
+		return nil //nolint:nilerr // told, and the others go on
 	case name.Account != p.account:
 		p.leaveOutAll(list, "%s is of another account: associate a role of account %s and make this one its target role", roleARN, p.account)
 		return nil
@@ -94,8 +94,8 @@ func (p *irsa) propose(ctx context.Context, roleARN string, list []ServiceAccoun
 	var ready []ServiceAccount
 	for _, sa := range list {
 		if !today.lets(sa) && !slices.Contains(p.named(today, sa.Namespace), sa.Name) {
-			p.leaveOut("%s/%s: the trust policy of %s does not let it in by web identity, so its annotation gives it nothing: associate it by hand if it is to have the role",
-				sa.Namespace, sa.Name, roleARN)
+			p.leaveOut("%s/%s: the trust policy of %s does not let it in by web identity, so its annotation gives it nothing: "+
+				"associate it by hand if it is to have the role", sa.Namespace, sa.Name, roleARN)
 			continue
 		}
 		now, err := findAssociation(ctx, p.to, p.cluster, sa.Namespace, sa.Name)
@@ -121,8 +121,8 @@ func (p *irsa) propose(ctx context.Context, roleARN string, list []ServiceAccoun
 	}
 	if size(text) > trustQuota && len(added) > 0 {
 		p.associations = p.associations[:len(p.associations)-len(ready)]
-		p.leaveOutAll(ready, "the trust policy of %s would have %d characters, and may have %d: let it trust pods.eks.amazonaws.com with fewer words, and associate by hand",
-			roleARN, size(text), trustQuota)
+		p.leaveOutAll(ready, "the trust policy of %s would have %d characters, and may have %d: "+
+			"let it trust pods.eks.amazonaws.com with fewer words, and associate by hand", roleARN, size(text), trustQuota)
 		return nil
 	}
 	step := plan.Step{Action: plan.Unchanged, What: "trust policy of role " + roleARN}

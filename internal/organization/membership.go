@@ -112,7 +112,7 @@ func (w *walk) place(id string, depth int) *levels {
 
 // below adds the policies of one more place, of the types that are enabled.
 func (w *walk) below(above *levels, attached []string) *levels {
-	l := &levels{path: above.path, unbroken: above.unbroken, docs: map[Type][][]*policy.Document{}, names: map[Type][][]string{}}
+	l := &levels{path: above.path, unbroken: above.unbroken, docs: make(map[Type][][]*policy.Document), names: make(map[Type][][]string)}
 	for _, t := range w.o.Types {
 		docs, names := []*policy.Document{}, []string{}
 		for _, id := range attached {

@@ -70,9 +70,10 @@ func (w *world) unit(parent, name string) string {
 
 const denyAll = `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}`
 
-func (w *world) policy(t organization.Type, name, content string) string {
+// policy makes a service control policy.
+func (w *world) policy(name, content string) string {
 	w.t.Helper()
-	p, err := w.CreatePolicy(w.t.Context(), boss, organization.Policy{Type: t, Name: name, Content: policy.NewSource(content)}, nil)
+	p, err := w.CreatePolicy(w.t.Context(), boss, organization.Policy{Type: organization.SCP, Name: name, Content: policy.NewSource(content)}, nil)
 	must(w.t, err)
 	return p.ID
 }
@@ -105,7 +106,7 @@ func TestOf(t *testing.T) {
 	outer := w.unit(o.RootID, "outer")
 	inner := w.unit(outer, "inner")
 	must(t, w.MoveAccount(ctx, boss, other, o.RootID, inner))
-	p := w.policy(organization.SCP, "p", denyAll)
+	p := w.policy("p", denyAll)
 	must(t, w.Attach(ctx, boss, p, outer))
 	const full = "p-FullAWSAccess"
 
@@ -154,7 +155,7 @@ func TestUnreadable(t *testing.T) {
 	w, ctx := newWorld(t, quota.Set{}), t.Context()
 	o := w.create()
 	w.join(other)
-	p := w.policy(organization.SCP, "p", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`)
+	p := w.policy("p", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`)
 	must(t, w.Attach(ctx, boss, p, other))
 	denies := func(when string) {
 		t.Helper()
@@ -204,7 +205,7 @@ func TestPolicies(t *testing.T) {
 		_, err := w.CreatePolicy(ctx, boss, organization.Policy{Type: kind, Name: name, Content: policy.NewSource(content)}, nil)
 		return err
 	}
-	p := w.policy(organization.SCP, "one", denyAll)
+	p := w.policy("one", denyAll)
 	full, fullRCP := organization.FullAccess(organization.SCP), organization.FullAccess(organization.RCP)
 	is(t, create(organization.SCP, "one", denyAll), fault.Exists, "policy", "")
 	is(t, create(organization.SCP, "FullAWSAccess", denyAll), fault.Exists, "policy", "")
@@ -224,7 +225,7 @@ func TestPolicies(t *testing.T) {
 	is(t, w.Detach(ctx, boss, p, other), fault.NotFound, "attachment", "")
 	must(t, w.Attach(ctx, boss, p, other))
 	is(t, w.Attach(ctx, boss, p, other), fault.Exists, "attachment", "")
-	more := w.policy(organization.SCP, "more", denyAll)
+	more := w.policy("more", denyAll)
 	is(t, w.Attach(ctx, boss, more, other), fault.Limit, "constraint", "MAX_POLICY_TYPE_ATTACHMENT_LIMIT_EXCEEDED")
 	is(t, w.DeletePolicy(ctx, boss, p), fault.Conflict, "policy", "")
 	is(t, w.DeletePolicy(ctx, boss, full), fault.Invalid, "input", "IMMUTABLE_POLICY")
@@ -300,7 +301,7 @@ func TestEndOfOrganization(t *testing.T) {
 func TestPlacesAreKept(t *testing.T) {
 	t.Parallel()
 	w, ctx := newWorld(t, quota.Set{}.With(quota.AccountsPerOrganization, 3)), t.Context()
-	o := w.create()
+	w.create()
 	begin := func(n int) (*organization.AccountRequest, error) {
 		return w.BeginAccount(ctx, boss, organization.AccountRequest{
 			AccountID: fmt.Sprintf("%012d", n), AccountName: "a", Email: fmt.Sprintf("%d@example.com", n),
@@ -332,7 +333,7 @@ func TestPlacesAreKept(t *testing.T) {
 	}
 	_, err = w.Accept(ctx, other, "other", h.ID)
 	must(t, err)
-	o, err = w.Describe(boss)
+	o, err := w.Describe(boss)
 	must(t, err)
 	if got := o.AccountIDs(); len(got) != 3 {
 		t.Errorf("accounts %v", got)

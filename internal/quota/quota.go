@@ -111,7 +111,7 @@ const maxValue = 1 << 30
 
 // Parse reads settings of the form NAME=NUMBER; of two for one name the later counts. A number is 0 or more.
 func Parse(settings []string) (Set, error) {
-	s := Set{set: map[Name]int{}}
+	s := Set{set: make(map[Name]int)}
 	for _, setting := range settings {
 		name, value, ok := strings.Cut(setting, "=")
 		if !ok {
@@ -133,7 +133,7 @@ func Parse(settings []string) (Set, error) {
 func (s Set) With(name Name, n int) Set {
 	set := maps.Clone(s.set)
 	if set == nil {
-		set = map[Name]int{}
+		set = make(map[Name]int)
 	}
 	set[name] = n
 	return Set{set: set}

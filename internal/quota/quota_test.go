@@ -10,11 +10,14 @@ import (
 func TestDefaultsAreAWSs(t *testing.T) {
 	t.Parallel()
 	var s quota.Set
-	for name, want := range map[quota.Name]int{
-		quota.AssociationsPerCluster: 5000, quota.RolesPerAccount: 1000, quota.TrustPolicySize: 2048, "nonsense": 0,
+	for _, q := range []quota.Quota{
+		{Name: quota.AssociationsPerCluster, Default: 5000},
+		{Name: quota.RolesPerAccount, Default: 1000},
+		{Name: quota.TrustPolicySize, Default: 2048},
+		{Name: "nonsense", Default: 0},
 	} {
-		if got := s.Of(name); got != want {
-			t.Errorf("%s is %d, want %d", name, got, want)
+		if got := s.Of(q.Name); got != q.Default {
+			t.Errorf("%s is %d, want %d", q.Name, got, q.Default)
 		}
 	}
 	for _, q := range quota.All() {

@@ -45,7 +45,7 @@ func TestDocumentsAreTheTables(t *testing.T) {
 			t.Parallel()
 			file := filepath.Join("..", "..", "docs", "compat", name+".md")
 			if *update {
-				if err := os.WriteFile(file, []byte(text), 0o644); err != nil { //nolint:gosec // a document
+				if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 					t.Fatal(err)
 				}
 				return

@@ -58,8 +58,7 @@ func (g golang) make(c call) (answer, error) {
 	}
 	results := method.Call([]reflect.Value{reflect.ValueOf(ctx), in})
 	if err, failed := results[1].Interface().(error); failed {
-		e, err := goError(c, err)
-		return answer{Error: e}, err
+		return answer{Error: goError(c, err)}, nil
 	}
 	out, err := members(results[0])
 	return answer{Output: out}, err
@@ -241,17 +240,17 @@ func shown(v reflect.Value) any {
 }
 
 // goError is an error of a service. Others, as of an input that the SDK refuses to send, have no code.
-func goError(c call, err error) (*clientError, error) {
+func goError(c call, err error) *clientError {
 	e, ok := errors.AsType[smithy.APIError](err)
 	if !ok {
-		return &clientError{Message: err.Error()}, nil
+		return &clientError{Message: err.Error()}
 	}
 	code := e.ErrorCode()
 	if c.Client == "iam" || c.Client == "sts" {
 		code = queryCode(e)
 	}
 	m, _ := shown(reflect.ValueOf(e)).(map[string]any)
-	return &clientError{Code: code, Message: e.ErrorMessage(), Members: m}, nil
+	return &clientError{Code: code, Message: e.ErrorMessage(), Members: m}
 }
 
 // queryCode is the code on the wire of an error that the SDK calls by its shape: of most the shape's name is the code and "Exception".

@@ -119,7 +119,7 @@ func (c *podClient) play(w way) (r podResult) {
 	out, said, err := p.pod(w, podAccount, append(command, podBucket, key)...)
 	var me struct{ Arn string }
 	if text, _, _ := strings.Cut(out, "}"); json.Unmarshal([]byte(text+"}"), &me) != nil {
-		r.credentials = fmt.Errorf("the program did not say who it is: %v\n%s%s", err, out, said)
+		r.credentials = errors.Join(err, fmt.Errorf("the program did not say who it is: %s%s", out, said))
 	} else if !strings.HasPrefix(me.Arn, "arn:aws:sts::"+account1+":assumed-role/"+podRole+"/") {
 		r.credentials = fmt.Errorf("the program is %s", me.Arn)
 	}

@@ -238,7 +238,7 @@ func (s *step) identity(variables map[string]any) (profile string, k *keys, err 
 // compare says how an error differs from the one that is wanted.
 func (r *refusal) compare(a answer, variables map[string]any) []string {
 	if a.Error == nil {
-		return []string{fmt.Sprintf("got an answer, want the error %s", r.Code)}
+		return []string{"got an answer, want the error " + r.Code}
 	}
 	if a.Error.Code != r.Code {
 		return []string{fmt.Sprintf("got the error %s (%s), want %s", a.Error.Code, a.Error.Message, r.Code)}

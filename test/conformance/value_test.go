@@ -167,7 +167,7 @@ func compare(output map[string]any, want map[string]any, variables map[string]an
 			return append(wrong, err.Error())
 		}
 		got := at(output, fmt.Sprint(p))
-		ok := false
+		var ok bool
 		switch w {
 		case nil:
 			ok = empty(got)

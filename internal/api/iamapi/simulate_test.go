@@ -3,6 +3,7 @@ package iamapi_test
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -407,7 +408,7 @@ func TestSimulationsAreBounded(t *testing.T) {
 	}
 	for i := range 30 {
 		in.ActionNames = append(in.ActionNames, fmt.Sprint("s3:Get", i))
-		in.ResourceArns = append(in.ResourceArns, "arn:aws:s3:::"+strings.Repeat("a", 1000)+fmt.Sprint(i))
+		in.ResourceArns = append(in.ResourceArns, "arn:aws:s3:::"+strings.Repeat("a", 1000)+strconv.Itoa(i))
 	}
 	out, err := w.admin.SimulateCustomPolicy(ctx, in)
 	must(t, err)

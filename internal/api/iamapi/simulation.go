@@ -189,7 +189,7 @@ func (sim *simulation) cost() int {
 
 // pageSize is how many results a page has at most, given how many were asked for.
 func (sim *simulation) pageSize(asked *int32) *int32 {
-	most := int32(max(1, min(maxItems, maxPageCost/sim.cost()))) //nolint:gosec // at most maxItems
+	most := int32(max(1, min(maxItems, maxPageCost/sim.cost()))) // at most maxItems
 	if asked == nil {
 		return aws.Int32(min(defaultItems, most))
 	}

@@ -8,7 +8,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 
-	"github.com/podid/podid/internal/api"
 	"github.com/podid/podid/internal/api/apitest"
 	"github.com/podid/podid/internal/api/organizationsapi"
 )
@@ -28,11 +27,10 @@ type world struct {
 	own, other *organizations.Client
 }
 
-func newWorld(t *testing.T, more ...api.Service) *world {
+func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{Plane: apitest.New(t), t: t}
-	services := append([]api.Service{organizationsapi.New(organizationsapi.Config{Organizations: w.Organizations, IAM: w.IAM})}, more...)
-	w.url = w.Serve(t, region, nil, services...)
+	w.url = w.Serve(t, region, nil, organizationsapi.New(organizationsapi.Config{Organizations: w.Organizations, IAM: w.IAM}))
 	w.own, w.other = w.account(own), w.account(other)
 	return w
 }

@@ -19,14 +19,14 @@ func TestPreviewAssociation(t *testing.T) {
 	_, err := w.clusters.Create(ctx, cluster.Cluster{Account: account, Name: "p", Tags: map[string]string{cluster.TagPatterns: "true"}}, "")
 	must(t, err)
 	role := "arn:aws:iam::" + account + ":role/app"
-	make := func(namespace, serviceAccount string) client.PreviewedAssociation {
+	associate := func(namespace, serviceAccount string) client.PreviewedAssociation {
 		a, err := w.clusters.CreateAssociation(ctx, cluster.Association{
 			Account: account, Cluster: "p", Namespace: namespace, ServiceAccount: serviceAccount, RoleARN: role,
 		}, "")
 		must(t, err)
 		return client.PreviewedAssociation{AssociationID: a.ID, Namespace: namespace, ServiceAccount: serviceAccount, RoleARN: role}
 	}
-	all, team, exact := make("*", "*"), make("team-*", "*"), make("team-a", "cart")
+	all, team, exact := associate("*", "*"), associate("team-*", "*"), associate("team-a", "cart")
 	none := []client.PreviewedAssociation{}
 	const there = "Association already exists: "
 	tests := []client.AssociationPreview{
@@ -49,7 +49,8 @@ func TestPreviewAssociation(t *testing.T) {
 	of := func(namespace, serviceAccount string, identities ...client.Identity) ([]client.MatchedIdentity, error) {
 		return w.admin.PreviewIdentities(ctx, "p", client.IdentityPreview{Namespace: namespace, ServiceAccount: serviceAccount, Identities: identities})
 	}
-	cart, till, other := client.Identity{Namespace: "team-a", ServiceAccount: "cart"}, client.Identity{Namespace: "team-b", ServiceAccount: "till"}, client.Identity{Namespace: "x", ServiceAccount: "y"}
+	cart, till := client.Identity{Namespace: "team-a", ServiceAccount: "cart"}, client.Identity{Namespace: "team-b", ServiceAccount: "till"}
+	other := client.Identity{Namespace: "x", ServiceAccount: "y"}
 	matched, err := of("team-*", "*", cart, other, till)
 	must(t, err)
 	if diff := cmp.Diff([]client.MatchedIdentity{{Identity: cart, Winner: &exact}, {Identity: till, Winner: &team, Counts: true}}, matched); diff != "" {

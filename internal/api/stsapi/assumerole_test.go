@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -104,7 +105,7 @@ func TestAssumeRoleRefuses(t *testing.T) {
 		{"empty policy", in(func(i *sdk.AssumeRoleInput) { i.Policy = aws.String("") }), "ValidationError", 400, ""},
 		{"large tags", in(func(i *sdk.AssumeRoleInput) {
 			for n := range 50 {
-				i.Tags = append(i.Tags, types.Tag{Key: aws.String(fmt.Sprint("key", n)), Value: aws.String(noise(fmt.Sprint(n)))})
+				i.Tags = append(i.Tags, types.Tag{Key: aws.String(fmt.Sprint("key", n)), Value: aws.String(noise(strconv.Itoa(n)))})
 			}
 		}), "PackedPolicyTooLarge", 400, "Packed size of session tags consumes "},
 		{"large policy", in(func(i *sdk.AssumeRoleInput) {
@@ -150,7 +151,7 @@ func TestAssumeRoleRefuses(t *testing.T) {
 func noise(seed string) string {
 	var b strings.Builder
 	for i := range 4 {
-		sum := sha256.Sum256([]byte(seed + fmt.Sprint(i)))
+		sum := sha256.Sum256([]byte(seed + strconv.Itoa(i)))
 		b.WriteString(hex.EncodeToString(sum[:]))
 	}
 	return b.String()

@@ -2,11 +2,13 @@ package connect
 
 import "github.com/podid/podid/internal/plan"
 
-// What connecting takes, step by step, is shown as every plan is.
 type (
+	// Plan is what connecting takes, shown as every plan is.
+	Plan = plan.Plan
+	// Step is one step of it.
+	Step = plan.Step
+	// Action is what a step does.
 	Action = plan.Action
-	Step   = plan.Step
-	Plan   = plan.Plan
 )
 
 // The actions.

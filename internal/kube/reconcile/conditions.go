@@ -35,7 +35,7 @@ func classified(err error) error {
 	if !ok {
 		return err
 	}
-	reason := ""
+	var reason string
 	switch e.ErrorCode() {
 	case "AccessDenied", "AccessDeniedException":
 		reason = v1alpha1.ReasonDenied
