@@ -1,6 +1,10 @@
 package iamapi
 
-import "github.com/aws/aws-sdk-go-v2/service/iam/types"
+import (
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+
+	"github.com/podid/podid/internal/policy"
+)
 
 // ContextKeys reads the context entries of a simulation.
 func ContextKeys(entries []types.ContextEntry) (names []string, values [][]string, err error) {
@@ -10,3 +14,6 @@ func ContextKeys(entries []types.ContextEntry) (names []string, values [][]strin
 	}
 	return names, values, err
 }
+
+// Services are the services that a report on policies lists.
+func Services(docs []*policy.Document) []string { return services(docs) }

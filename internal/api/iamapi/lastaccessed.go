@@ -189,17 +189,27 @@ func serviceName(namespace string) string {
 	return namespace
 }
 
+// maxServices is how many services a report lists that are not here: AWS has fewer, and each is looked for in all policies.
+const maxServices = 500
+
 // services are the namespaces that policies let their holders use something of, in order: of those that are here and those that the
 // policies name. Resources and conditions do not count, nor do policies of other kinds.
 func services(docs []*policy.Document) []string {
-	candidates := sortedKeys(serviceNames)
+	var list []string
 	for _, d := range docs {
-		candidates = append(candidates, d.Services()...)
+		list = append(list, d.Services()...)
 	}
-	slices.Sort(candidates)
-	return slices.DeleteFunc(slices.Compact(candidates), func(service string) bool {
-		return !slices.ContainsFunc(docs, func(d *policy.Document) bool { return d.Grants(service) }) ||
-			slices.ContainsFunc(docs, func(d *policy.Document) bool { return d.Withholds(service) })
+	slices.Sort(list)
+	list = slices.Compact(list)
+	list = list[:min(len(list), maxServices)]
+	for _, service := range sortedKeys(serviceNames) {
+		if slices.ContainsFunc(docs, func(d *policy.Document) bool { return d.Grants(service) }) {
+			list = append(list, service)
+		}
+	}
+	slices.Sort(list)
+	return slices.DeleteFunc(slices.Compact(list), func(service string) bool {
+		return slices.ContainsFunc(docs, func(d *policy.Document) bool { return d.Withholds(service) })
 	})
 }
 

@@ -1,7 +1,10 @@
 package iamapi_test
 
 import (
+	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,8 +14,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
+	"github.com/podid/podid/internal/api/iamapi"
 	"github.com/podid/podid/internal/authz"
 	"github.com/podid/podid/internal/iam"
+	"github.com/podid/podid/internal/policy"
 )
 
 // session is a session of a role, assumed as a pod's is.
@@ -236,5 +241,24 @@ func TestGetAccessKeyLastUsed(t *testing.T) {
 		_, err = get(id)
 		refused(t, err, "AccessDenied", http.StatusForbidden, "User: arn:aws:iam::"+account+":user/administrator is not authorized to perform: "+
 			"iam:GetAccessKeyLastUsed on resource: access key "+id)
+	}
+}
+
+// TestReportsAreBounded holds that policies with as many services as fit into them keep no report busy, and push no service of podid's out.
+func TestReportsAreBounded(t *testing.T) {
+	t.Parallel()
+	docs := make([]*policy.Document, 120)
+	for i := range docs {
+		actions := make([]string, 800)
+		for j := range actions {
+			actions[j] = fmt.Sprintf(`"a%d-%d:*"`, i, j)
+		}
+		effect := []string{"Allow", "Deny"}[i%2]
+		docs[i] = policy.NewSource(policyOf(`{"Effect":"` + effect + `","Resource":"*","Action":[` + strings.Join(actions, ",") + `]}`)).As(policy.Identity)
+	}
+	docs[0] = policy.NewSource(policyOf(`{"Effect":"Allow","Resource":"*","Action":["s3:*","sts:AssumeRole"]}`)).As(policy.Identity)
+	list := iamapi.Services(docs)
+	if len(list) > 510 || !slices.Contains(list, "s3") || !slices.Contains(list, "sts") || slices.Contains(list, "eks") {
+		t.Errorf("%d services are listed", len(list))
 	}
 }
