@@ -59,7 +59,7 @@ func (s *service) details(account string, filter []types.EntityType) iter.Seq[de
 		}
 		if wanted(types.EntityTypeAWSManagedPolicy) {
 			uses := s.iam.PolicyUses(account)
-			used := where(s.iam.AWSPolicies(), func(p *iam.ManagedPolicy) bool { return uses[p.ARN()] != iam.PolicyUse{} })
+			used := api.Where(s.iam.AWSPolicies(), func(p *iam.ManagedPolicy) bool { return uses[p.ARN()] != iam.PolicyUse{} })
 			s.policyDetails(used, "5", uses, yield)
 		}
 	}

@@ -22,7 +22,7 @@ func (s *service) listEntitiesForPolicy(
 	if _, err := s.iam.GetPolicy(policyARN); err != nil {
 		return nil, err
 	}
-	holders := where(s.iam.Holders(c.Account()), func(h iam.Holder) bool {
+	holders := api.Where(s.iam.Holders(c.Account()), func(h iam.Holder) bool {
 		return ofKind(h, in.EntityFilter) && pathPrefix(h.Path, in.PathPrefix) && holds(h, policyARN, in.PolicyUsageFilter)
 	})
 	p, err := paged(holders, func(h iam.Holder) string { return h.Kind + "/" + strings.ToLower(h.Name) },

@@ -73,7 +73,7 @@ func (s *service) getGroup(_ context.Context, c *api.Call, in *sdk.GetGroupInput
 }
 
 func (s *service) listGroups(_ context.Context, c *api.Call, in *sdk.ListGroupsInput) (*sdk.ListGroupsOutput, error) {
-	all := where(s.iam.AllGroups(c.Account()), func(g *iam.Group) bool { return pathPrefix(g.Path, in.PathPrefix) })
+	all := api.Where(s.iam.AllGroups(c.Account()), func(g *iam.Group) bool { return pathPrefix(g.Path, in.PathPrefix) })
 	p, err := paged(all, groupKey, wireGroup, in.Marker, in.MaxItems)
 	if err != nil {
 		return nil, err

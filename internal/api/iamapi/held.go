@@ -6,6 +6,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
+	"github.com/podid/podid/internal/api"
 	"github.com/podid/podid/internal/fault"
 	"github.com/podid/podid/internal/policy"
 )
@@ -26,7 +27,7 @@ func inlineNames(policies map[string]*policy.Source, marker *string, limit *int3
 
 // attached is a page of the managed policies that a user, group or role has.
 func attached(policyARNs []string, prefix, marker *string, limit *int32) (page[types.AttachedPolicy], error) {
-	all := where(sortedBy(policyARNs, self), func(policyARN string) bool {
+	all := api.Where(sortedBy(policyARNs, self), func(policyARN string) bool {
 		path, _ := splitPolicy(policyARN)
 		return pathPrefix(path, prefix)
 	})

@@ -124,7 +124,7 @@ func profileKey(p *iam.InstanceProfile) string { return strings.ToLower(p.Name) 
 func (s *service) listInstanceProfiles(
 	_ context.Context, c *api.Call, in *sdk.ListInstanceProfilesInput,
 ) (*sdk.ListInstanceProfilesOutput, error) {
-	all := where(s.iam.AllInstanceProfiles(c.Account()), func(p *iam.InstanceProfile) bool { return pathPrefix(p.Path, in.PathPrefix) })
+	all := api.Where(s.iam.AllInstanceProfiles(c.Account()), func(p *iam.InstanceProfile) bool { return pathPrefix(p.Path, in.PathPrefix) })
 	p, err := paged(all, profileKey, s.listedProfile, in.Marker, in.MaxItems)
 	if err != nil {
 		return nil, err

@@ -1,7 +1,6 @@
 package iamapi
 
 import (
-	"encoding/base64"
 	"iter"
 	"maps"
 	"slices"
@@ -9,6 +8,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/podid/podid/internal/api"
 	"github.com/podid/podid/internal/fault"
 )
 
@@ -18,15 +18,14 @@ const (
 	maxItems     = 1000
 )
 
-// page is one page of a list. A marker holds the sort key of the last item before it, so a list that changes between two pages
-// neither repeats nor loses what stays in it.
+// page is one page of a list.
 type page[T any] struct {
 	items     []T
 	truncated bool
 	marker    *string
 }
 
-// paged cuts a page out of everything there is. All must come in the order of its keys, which are unique.
+// paged cuts a page out of everything there is. See [api.Page].
 func paged[V, T any](all iter.Seq[V], key func(V) string, wire func(V) T, marker *string, limit *int32) (page[T], error) {
 	size := int(aws.ToInt32(limit))
 	if limit == nil {
@@ -36,35 +35,11 @@ func paged[V, T any](all iter.Seq[V], key func(V) string, wire func(V) T, marker
 		return page[T]{}, fault.New(fault.Invalid, "parameter", "1 validation error detected: Value '%d' at 'maxItems' failed to satisfy constraint: "+
 			"Member must have value between 1 and %d", size, maxItems)
 	}
-	after, err := base64.RawURLEncoding.DecodeString(aws.ToString(marker))
-	if err != nil || marker != nil && len(after) == 0 {
+	items, next, ok := api.Page(all, key, wire, marker, size)
+	if !ok {
 		return page[T]{}, fault.New(fault.Invalid, "parameter", "Invalid Marker.")
 	}
-	p := page[T]{items: []T{}}
-	last := ""
-	for v := range all {
-		k := key(v)
-		if marker != nil && k <= string(after) {
-			continue
-		}
-		if len(p.items) == size {
-			p.truncated, p.marker = true, aws.String(base64.RawURLEncoding.EncodeToString([]byte(last)))
-			break
-		}
-		p.items, last = append(p.items, wire(v)), k
-	}
-	return p, nil
-}
-
-// where keeps the values that a condition holds for.
-func where[V any](all iter.Seq[V], keep func(V) bool) iter.Seq[V] {
-	return func(yield func(V) bool) {
-		for v := range all {
-			if keep(v) && !yield(v) {
-				return
-			}
-		}
-	}
+	return page[T]{items: items, truncated: next != nil, marker: next}, nil
 }
 
 // pathPrefix tells whether a path is under the prefix that a list was asked for.

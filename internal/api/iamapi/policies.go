@@ -173,7 +173,7 @@ func (s *service) listPolicyTags(_ context.Context, _ *api.Call, in *sdk.ListPol
 
 func (s *service) listPolicies(_ context.Context, c *api.Call, in *sdk.ListPoliciesInput) (*sdk.ListPoliciesOutput, error) {
 	uses := s.iam.PolicyUses(c.Account())
-	all := where(s.scope(c, in.Scope), func(p *iam.ManagedPolicy) bool {
+	all := api.Where(s.scope(c, in.Scope), func(p *iam.ManagedPolicy) bool {
 		use := useOf(p, uses)
 		switch {
 		case in.OnlyAttached && use.Attachments == 0,

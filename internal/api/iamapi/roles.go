@@ -123,7 +123,7 @@ func (s *service) getRole(_ context.Context, c *api.Call, in *sdk.GetRoleInput) 
 }
 
 func (s *service) listRoles(_ context.Context, c *api.Call, in *sdk.ListRolesInput) (*sdk.ListRolesOutput, error) {
-	all := where(s.iam.AllRoles(c.Account()), func(r *iam.Role) bool { return pathPrefix(r.Path, in.PathPrefix) })
+	all := api.Where(s.iam.AllRoles(c.Account()), func(r *iam.Role) bool { return pathPrefix(r.Path, in.PathPrefix) })
 	p, err := paged(all, roleKey, s.listedRole, in.Marker, in.MaxItems)
 	if err != nil {
 		return nil, err

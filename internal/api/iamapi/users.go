@@ -136,7 +136,7 @@ func (s *service) getUser(_ context.Context, c *api.Call, in *sdk.GetUserInput) 
 }
 
 func (s *service) listUsers(_ context.Context, c *api.Call, in *sdk.ListUsersInput) (*sdk.ListUsersOutput, error) {
-	all := where(s.iam.AllUsers(c.Account()), func(u *iam.User) bool { return pathPrefix(u.Path, in.PathPrefix) })
+	all := api.Where(s.iam.AllUsers(c.Account()), func(u *iam.User) bool { return pathPrefix(u.Path, in.PathPrefix) })
 	p, err := paged(all, userKey, listedUser, in.Marker, in.MaxItems)
 	if err != nil {
 		return nil, err

@@ -188,7 +188,7 @@ func (s *service) listCreateAccountStatus(
 			return nil, err
 		}
 	}
-	all := where(s.orgs.Requests(o), func(r *organization.AccountRequest) bool {
+	all := api.Where(s.orgs.Requests(o), func(r *organization.AccountRequest) bool {
 		return len(in.States) == 0 || slices.Contains(in.States, types.CreateAccountState(r.State))
 	})
 	p, err := paged(all, func(r *organization.AccountRequest) string { return r.ID },
