@@ -278,23 +278,31 @@ func (r *Registry) UpdateAccessEntry(ctx context.Context, account, cluster, prin
 	})
 }
 
+func readEntry(tx *store.Tx, account, cluster, principal string) (*AccessEntry, error) {
+	c, err := readCluster(tx, account, cluster)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.withEntries(); err != nil {
+		return nil, err
+	}
+	e, ok, err := accessEntries.Read(tx, store.Key{account, cluster, principal})
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, noEntry(cluster)
+	}
+	return e, nil
+}
+
 // changeEntry changes an access entry and returns what it is then.
 func (r *Registry) changeEntry(ctx context.Context, account, cluster, principal string, f func(*AccessEntry) error) (*AccessEntry, error) {
 	var out *AccessEntry
 	err := r.db.Update(ctx, func(tx *store.Tx) error {
-		c, err := readCluster(tx, account, cluster)
+		e, err := readEntry(tx, account, cluster, principal)
 		if err != nil {
 			return err
-		}
-		if err := c.withEntries(); err != nil {
-			return err
-		}
-		e, ok, err := accessEntries.Read(tx, store.Key{account, cluster, principal})
-		if err != nil {
-			return err
-		}
-		if !ok {
-			return noEntry(cluster)
 		}
 		e.ModifiedAt = r.clock()
 		if err := f(e); err != nil {
@@ -311,19 +319,9 @@ func (r *Registry) changeEntry(ctx context.Context, account, cluster, principal 
 func (r *Registry) DeleteAccessEntry(ctx context.Context, account, cluster, principal string) (*AccessEntry, error) {
 	var out *AccessEntry
 	err := r.db.Update(ctx, func(tx *store.Tx) error {
-		c, err := readCluster(tx, account, cluster)
+		e, err := readEntry(tx, account, cluster, principal)
 		if err != nil {
 			return err
-		}
-		if err := c.withEntries(); err != nil {
-			return err
-		}
-		e, ok, err := accessEntries.Read(tx, store.Key{account, cluster, principal})
-		if err != nil {
-			return err
-		}
-		if !ok {
-			return noEntry(cluster)
 		}
 		accessEntries.Delete(tx, e.key())
 		out = e
