@@ -27,20 +27,10 @@ func (s *service) clusterOperations() []api.AnyOperation {
 		"OutpostConfig": "podid places nothing on Outposts",
 	}
 	create.Ignores = api.Members{"BootstrapSelfManagedAddons": "podid installs no add-ons of its own accord"}
-	create.Keeps = api.Members{
-		"AccessConfig":              "decides whether there are access entries; how people sign in to Kubernetes is the cluster's own affair",
-		"ComputeConfig":             "may only say that it is not enabled",
-		"ControlPlaneScalingConfig": noControlPlane,
-		"EncryptionConfig":          "podid does not encrypt Kubernetes' secrets",
-		"KubernetesNetworkConfig":   "podid makes no networks; load balancing may only be not enabled",
-		"Logging":                   noControlPlane,
-		"RemoteNetworkConfig":       "podid makes no networks",
-		"ResourcesVpcConfig":        "podid makes no networks",
-		"StorageConfig":             "may only say that it is not enabled",
-		"UpgradePolicy":             noControlPlane,
-		"Version":                   "shown until the cluster is connected, and then what the cluster reports",
-		"ZonalShiftConfig":          noControlPlane,
-	}
+	create.Keeps = keptSettings(api.Members{
+		"EncryptionConfig": "podid does not encrypt Kubernetes' secrets",
+		"Version":          "shown until the cluster is connected, and then what the cluster reports",
+	})
 	create.Differs = []string{
 		"A cluster is CREATING until `podid cluster connect` connects it: podid makes no Kubernetes clusters.",
 		"Subnets, security groups, networks and key ARNs are not looked up, and what was not asked of them has no defaults.",

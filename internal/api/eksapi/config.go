@@ -3,6 +3,7 @@ package eksapi
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +20,24 @@ import (
 
 // atOnce is how updates of what is only kept differ.
 const atOnce = "An update is Successful when it is answered: it changes what is told of the cluster, and nothing that runs."
+
+// keptSettings are the members that requests for a cluster and for its update have, which podid shows as they were written, and more.
+func keptSettings(more api.Members) api.Members {
+	kept := api.Members{
+		"AccessConfig":              "decides whether there are access entries; how people sign in to Kubernetes is the cluster's own affair",
+		"ComputeConfig":             "may only say that it is not enabled",
+		"ControlPlaneScalingConfig": noControlPlane,
+		"KubernetesNetworkConfig":   "podid makes no networks; load balancing may only be not enabled",
+		"Logging":                   noControlPlane,
+		"RemoteNetworkConfig":       "podid makes no networks",
+		"ResourcesVpcConfig":        "podid makes no networks",
+		"StorageConfig":             "may only say that it is not enabled",
+		"UpgradePolicy":             noControlPlane,
+		"ZonalShiftConfig":          noControlPlane,
+	}
+	maps.Copy(kept, more)
+	return kept
+}
 
 // configOperations change what is wanted of a cluster.
 func (s *service) configOperations() []api.AnyOperation {
@@ -38,18 +57,7 @@ func (s *service) configOperations() []api.AnyOperation {
 	update.Refuses = api.Members{
 		"KubeApiServerConfig": noControlPlane, "KubeControllerManagerConfig": noControlPlane, "KubeSchedulerConfig": noControlPlane,
 	}
-	update.Keeps = api.Members{
-		"AccessConfig":              "decides whether there are access entries; how people sign in to Kubernetes is the cluster's own affair",
-		"ComputeConfig":             "may only say that it is not enabled",
-		"ControlPlaneScalingConfig": noControlPlane,
-		"KubernetesNetworkConfig":   "podid makes no networks; load balancing may only be not enabled",
-		"Logging":                   noControlPlane,
-		"RemoteNetworkConfig":       "podid makes no networks",
-		"ResourcesVpcConfig":        "podid makes no networks",
-		"StorageConfig":             "may only say that it is not enabled",
-		"UpgradePolicy":             noControlPlane,
-		"ZonalShiftConfig":          noControlPlane,
-	}
+	update.Keeps = keptSettings(nil)
 	update.Differs = []string{atOnce, "A cluster that is not ACTIVE yet is updated, too."}
 
 	encrypt := on[sdk.AssociateEncryptionConfigInput, sdk.AssociateEncryptionConfigOutput](schemas.AssociateEncryptionConfig,
