@@ -35,7 +35,7 @@ func filledSource(t *testing.T) migration.Account {
 	_, err = from.IAM.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: aws.String("app"), PolicyName: aws.String("in"), PolicyDocument: &document})
 	must(t, err)
 
-	makeRole(t, from, "first", strings.TrimSuffix(podsTrust, "]}")+`,{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::444455556666:role/pods/app"},"Action":"sts:AssumeRole"}]}`)
+	makeRole(t, from, "first", strings.TrimSuffix(podsTrust, "]}")+`,{"Effect":"Allow","Principal":{"AWS":["arn:aws:iam::444455556666:role/pods/app","arn:aws:iam::999900001111:root"]},"Action":"sts:AssumeRole"}]}`)
 	_, err = from.IAM.CreateUser(ctx, &iam.CreateUserInput{UserName: aws.String("ada")})
 	must(t, err)
 	makeRole(t, from, "adas", strings.TrimSuffix(podsTrust, "]}")+`,{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::444455556666:user/ada"},"Action":"sts:AssumeRole"}]}`)
@@ -81,6 +81,9 @@ func TestImportEKS(t *testing.T) {
 		t.Errorf("left out: %q", p.LeftOut)
 	}
 	if !said(p.Notes, "arn:aws:iam::777788889999:role/other", "another account") {
+		t.Errorf("notes: %q", p.Notes)
+	}
+	if !said(p.Notes, "role/first lets in arn:aws:iam::999900001111:root", "--account") || said(p.Notes, "role/pods/app lets in") {
 		t.Errorf("notes: %q", p.Notes)
 	}
 	must(t, p.Plan.Execute(ctx))

@@ -1,6 +1,7 @@
 package migration
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eks"
@@ -42,6 +44,9 @@ func ProposeIRSA(ctx context.Context, list []ServiceAccount, to Account, cluster
 		return nil, fmt.Errorf("look for the cluster %s in podid: %w; connect it first: podid cluster connect %[1]s", cluster, err)
 	}
 	p := &irsa{to: to, account: aws.ToString(who.Account), cluster: cluster, clusterARN: aws.ToString(home.Cluster.Arn)}
+	if id := home.Cluster.Identity; id != nil && id.Oidc != nil {
+		p.issuer = strings.TrimPrefix(aws.ToString(id.Oidc.Issuer), "https://")
+	}
 	byRole := map[string][]ServiceAccount{}
 	for _, sa := range list {
 		sa.RoleARN = as.Text(sa.RoleARN)
@@ -64,6 +69,7 @@ type irsa struct {
 
 	to                           Account
 	account, cluster, clusterARN string
+	issuer                       string // the cluster's, without its scheme
 	associations                 plan.Plan
 }
 
@@ -93,7 +99,8 @@ func (p *irsa) propose(ctx context.Context, roleARN string, list []ServiceAccoun
 	}
 	var ready []ServiceAccount
 	for _, sa := range list {
-		if !today.lets(sa) && !slices.Contains(p.named(today, sa.Namespace), sa.Name) {
+		issuer, lets := today.lets(sa, p.issuer)
+		if !lets && !slices.Contains(p.named(today, sa.Namespace), sa.Name) {
 			p.leaveOut("%s/%s: the trust policy of %s does not let it in by web identity, so its annotation gives it nothing: "+
 				"associate it by hand if it is to have the role", sa.Namespace, sa.Name, roleARN)
 			continue
@@ -111,6 +118,10 @@ func (p *irsa) propose(ctx context.Context, roleARN string, list []ServiceAccoun
 			if step, err = associate(ctx, p.to, p.cluster, sa.Namespace, sa.Name, wanted{role: roleARN}); err != nil {
 				return err
 			}
+		}
+		if lets && issuer != p.issuer && step.Action != plan.Unchanged {
+			p.note("%s lets in %s/%s of the issuer %s, and this cluster's is %s: go on only if the one is the other, moved",
+				roleARN, sa.Namespace, sa.Name, issuer, cmp.Or(p.issuer, "not known yet"))
 		}
 		ready = append(ready, sa)
 		p.associations = append(p.associations, step)

@@ -69,6 +69,9 @@ func TestImportIRSA(t *testing.T) {
 			t.Errorf("nothing is said of %q: %q", parts, p.LeftOut[:5])
 		}
 	}
+	if !said(p.Notes, "role/app lets in shop/uploader of the issuer oidc.example.com/id/A", "not known yet") {
+		t.Errorf("notes: %q", p.Notes)
+	}
 	must(t, p.Plan.Execute(ctx))
 	if again := propose(); len(changes(again)) > 0 {
 		t.Errorf("a second run would %q", changes(again))

@@ -31,6 +31,7 @@ func (p *proposer) proposeRoles(ctx context.Context) error {
 		return err
 	}
 	for _, target := range slices.Sorted(maps.Keys(byTarget)) {
+		p.noteStrangers(target, byTarget[target])
 		if why, out := left[target]; out {
 			p.leaveOut("role %s: its trust policy names %s, which podid does not have", target, names(why))
 			continue
@@ -72,6 +73,27 @@ func (p *proposer) unknownPrincipals(ctx context.Context, byTarget map[string]*R
 		}
 	}
 	return left, nil
+}
+
+// noteStrangers tells of the accounts that a role lets in and that no --account names: an id may be somebody else's in podid.
+func (p *proposer) noteStrangers(target string, r *Role) {
+	t, err := parseTrust(p.as.Text(r.Trust))
+	if err != nil {
+		return // told before
+	}
+	var strangers []string
+	for _, name := range t.principals() {
+		id := name
+		if a, err := arn.Parse(name); err == nil {
+			id = a.Account
+		}
+		if arn.CheckAccount(id) == nil && id != p.account && !slices.Contains(slices.Collect(maps.Values(p.as.Accounts)), id) {
+			strangers = append(strangers, name)
+		}
+	}
+	if len(strangers) > 0 {
+		p.note("the role %s lets in %s: in podid that account may be somebody else's; say which it is with --account", target, names(strangers))
+	}
 }
 
 // exists reports whether podid knows a principal. Of other accounts that cannot be asked: podid says so itself when the policy is written.

@@ -26,21 +26,22 @@ type webStatement struct {
 	Condition map[string]map[string]json.RawMessage
 }
 
-// lets reports whether a trust policy lets a service account in by web identity, whichever issuer it has. What is not understood lets
-// nobody in.
-func (t *trust) lets(sa ServiceAccount) bool {
-	found := false
+// lets reports whether a trust policy lets a service account in by web identity, and by which issuer, without its scheme: that of the cluster
+// where there is a choice. What is not understood lets nobody in.
+func (t *trust) lets(sa ServiceAccount, home string) (issuer string, found bool) {
 	for _, raw := range t.Statement {
 		var s webStatement
 		if json.Unmarshal(raw, &s) != nil {
-			return false
+			return "", false
 		}
 		if s.Effect == "Deny" && (len(s.Action) == 0 || s.isWeb()) { // perhaps it is about this one
-			return false
+			return "", false
 		}
-		found = found || s.lets("system:serviceaccount:"+sa.Namespace+":"+sa.Name)
+		if by, ok := s.lets("system:serviceaccount:" + sa.Namespace + ":" + sa.Name); ok && (!found || by == home) {
+			issuer, found = by, true
+		}
 	}
-	return found
+	return issuer, found
 }
 
 func (s *webStatement) isWeb() bool {
@@ -54,12 +55,11 @@ func (s *webStatement) isWeb() bool {
 
 // lets holds for the simple conditions that trust policies for service accounts have: StringEquals or StringLike of the subject. A statement
 // that does not name a subject lets in whoever its issuer vouches for, which an annotation must not be mistaken for.
-func (s *webStatement) lets(subject string) bool {
+func (s *webStatement) lets(subject string) (issuer string, named bool) {
 	var p federated
 	if s.Effect != "Allow" || !s.isWeb() || json.Unmarshal(s.Principal, &p) != nil {
-		return false
+		return "", false
 	}
-	named := false
 	for operator, keys := range s.Condition {
 		match := map[string]func(pattern, text string) bool{
 			"stringequals": func(pattern, text string) bool { return pattern == text }, "stringlike": like,
@@ -69,20 +69,21 @@ func (s *webStatement) lets(subject string) bool {
 				continue
 			}
 			var values texts
-			if match == nil || !p.vouches(key[:len(key)-len(":sub")]) || json.Unmarshal(raw, &values) != nil {
-				return false
+			by := key[:len(key)-len(":sub")]
+			if match == nil || !p.vouches(by) || json.Unmarshal(raw, &values) != nil {
+				return "", false
 			}
 			one := false
 			for _, value := range values {
 				one = one || match(value, subject)
 			}
 			if !one {
-				return false
+				return "", false
 			}
-			named = true
+			issuer, named = by, true
 		}
 	}
-	return named
+	return issuer, named
 }
 
 // federated is the principal of a statement for web identities.

@@ -22,6 +22,7 @@ import (
 const (
 	sourceAccount = "444455556666"
 	podidAccount  = "111122223333"
+	partner       = "999900001111" // there is one of this id on both sides, and they need not be the same
 
 	podsTrust = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"pods.eks.amazonaws.com"},"Action":["sts:AssumeRole","sts:TagSession"]}]}`
 )
@@ -33,6 +34,8 @@ func account(t *testing.T, id, region string, clusters ...string) migration.Acco
 	registry, err := cluster.New(cluster.Config{DB: p.DB, Region: region})
 	must(t, err)
 	key, err := p.IAM.Bootstrap(t.Context(), id, "admin")
+	must(t, err)
+	_, err = p.IAM.Bootstrap(t.Context(), partner, "partner")
 	must(t, err)
 	url := p.Serve(t, region, nil,
 		eksapi.New(eksapi.Config{Clusters: registry, IAM: p.IAM}), iamapi.New(iamapi.Config{IAM: p.IAM}),

@@ -26,6 +26,7 @@ func (s *service) addLastAccessed(t *api.Typed) {
 	}
 	details := call(s.getServiceLastAccessedDetails, account, "JobId")
 	details.Differs = []string{
+		"Of services that podid does not serve and a policy names, at most 500 are listed.",
 		"Of the services that podid does not serve, only those that a policy names are listed, under their namespaces.",
 		"TrackedActionsLastAccessed lists the operations that were used, of every service that podid serves, and none that were not.",
 		"Times lag behind the last use by up to five minutes.",

@@ -5,7 +5,6 @@ package podidapi
 import (
 	"context"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/podid/podid/internal/api"
@@ -120,11 +119,12 @@ func (s *service) cluster(c *api.Call, name string) api.Resource {
 	return r
 }
 
-// putClusterReport takes a report. To become another issuer, or one that the account trusts already, takes a permission of its own,
-// which an operator does not need: whoever holds one cluster must not be able to speak for another, or for an issuer elsewhere.
+// putClusterReport takes a report. To have an issuer that the cluster did not have, be it its first, takes a permission of its own, which an
+// operator does not need: whoever holds a cluster must not be able to speak for another, nor for an issuer elsewhere that the account trusts
+// or will trust one day.
 func (s *service) putClusterReport(ctx context.Context, c *api.Call, in *reportInput) (*nothing, error) {
 	is, ok := s.Clusters.Find(c.Account(), in.Name)
-	if ok && is.Issuer != in.Issuer && (is.Issuer != "" || s.trusted(c.Account(), in.Issuer)) {
+	if ok && is.Issuer != in.Issuer {
 		if err := c.Authorize("podid:ReplaceClusterIssuer", s.cluster(c, in.Name), nil); err != nil {
 			return nil, err
 		}
@@ -139,12 +139,6 @@ func (s *service) putClusterReport(ctx context.Context, c *api.Call, in *reportI
 		r.Addons = append(r.Addons, cluster.ReportedAddon(a))
 	}
 	return &nothing{}, s.Clusters.PutReport(ctx, c.Account(), in.Name, r)
-}
-
-// trusted reports whether tokens of an issuer are good for something in an account: another cluster has it, or it is an identity provider.
-func (s *service) trusted(account, issuer string) bool {
-	_, provider := s.IAM.FindProvider(account, strings.TrimPrefix(issuer, "https://"))
-	return provider || len(s.Clusters.ByIssuer(account, issuer)) > 0
 }
 
 // maxWait bounds a long poll.
