@@ -46,8 +46,8 @@ func (s *service) clusterOperations() []api.AnyOperation {
 		return &sdk.DescribeClusterOutput{Cluster: describeCluster(found)}, nil
 	}
 	describe.Differs = []string{
-		"platformVersion, vpcId, clusterSecurityGroupId and id are absent: there are no such things.",
-		"endpoint, certificateAuthority, identity and version are what the connected cluster reports.",
+		"platformVersion, clusterSecurityGroupId and id are absent and vpcId is empty: there are no such things.",
+		"endpoint, certificateAuthority, identity and version are what the connected cluster reports; the first two are empty where it reports none.",
 	}
 
 	list := on[sdk.ListClustersInput, sdk.ListClustersOutput](schemas.ListClusters, nil)

@@ -254,6 +254,7 @@ func TestCreateClusterKeepsAll(t *testing.T) {
 		Tags: map[string]string{"a": "b"}, DeletionProtection: aws.Bool(true), Health: &types.ClusterHealth{Issues: []types.ClusterIssue{}}, CreatedAt: c.CreatedAt,
 		ResourcesVpcConfig: &types.VpcConfigResponse{
 			SubnetIds: []string{"subnet-1"}, SecurityGroupIds: []string{"sg-1"}, PublicAccessCidrs: []string{}, EndpointPrivateAccess: true,
+			VpcId: aws.String(""),
 		},
 		AccessConfig:            &types.AccessConfigResponse{AuthenticationMode: "API", BootstrapClusterCreatorAdminPermissions: aws.Bool(false)},
 		KubernetesNetworkConfig: &types.KubernetesNetworkConfigResponse{IpFamily: "ipv4", ServiceIpv4Cidr: aws.String("10.1.0.0/16")},

@@ -38,6 +38,9 @@ func describeCluster(c *cluster.Cluster) *types.Cluster {
 		}
 		return out
 	}
+	if c.Status() == cluster.Active { // eksctl reads both of every cluster that runs, without looking whether they are there
+		out.Endpoint, out.CertificateAuthority = aws.String(c.Endpoint), &types.Certificate{Data: aws.String(c.CertificateAuthority)}
+	}
 	out.RoleArn, out.DeletionProtection = aws.String(c.RoleARN), aws.Bool(c.Protected)
 	out.AccessConfig = &types.AccessConfigResponse{
 		AuthenticationMode: types.AuthenticationMode(c.Mode()), BootstrapClusterCreatorAdminPermissions: c.CreatorAdmin,
@@ -55,7 +58,10 @@ func settingsOf(c *cluster.Cluster) *sdk.CreateClusterInput {
 
 // describeSettings tells what is kept of a cluster that was created.
 func describeSettings(out *types.Cluster, wanted *sdk.CreateClusterInput) {
-	vpc := &types.VpcConfigResponse{SubnetIds: []string{}, SecurityGroupIds: []string{}, PublicAccessCidrs: []string{}}
+	vpc := &types.VpcConfigResponse{
+		SubnetIds: []string{}, SecurityGroupIds: []string{}, PublicAccessCidrs: []string{},
+		VpcId: aws.String(""), // there is none, but eksctl reads it without looking whether it is there
+	}
 	if v := wanted.ResourcesVpcConfig; v != nil {
 		vpc.EndpointPrivateAccess, vpc.EndpointPublicAccess = aws.ToBool(v.EndpointPrivateAccess), aws.ToBool(v.EndpointPublicAccess)
 		vpc.SubnetIds, vpc.SecurityGroupIds = append(vpc.SubnetIds, v.SubnetIds...), append(vpc.SecurityGroupIds, v.SecurityGroupIds...)

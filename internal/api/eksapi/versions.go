@@ -98,7 +98,7 @@ func (s *service) describeVersions(_ context.Context, c *api.Call, in *sdk.Descr
 	fits := func(v types.ClusterVersionInformation) bool {
 		return (len(in.ClusterVersions) == 0 || slices.Contains(in.ClusterVersions, *v.ClusterVersion)) &&
 			(!aws.ToBool(in.DefaultOnly) || v.DefaultVersion) && (in.Status == "" || in.Status == v.Status) &&
-			(in.VersionStatus == "" || in.VersionStatus == v.VersionStatus) && (in.ClusterType == nil || *in.ClusterType == clusterType)
+			(in.VersionStatus == "" || in.VersionStatus == v.VersionStatus) && (aws.ToString(in.ClusterType) == "" || *in.ClusterType == clusterType)
 	}
 	var list []types.ClusterVersionInformation
 	for _, name := range names {
