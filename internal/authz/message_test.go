@@ -316,7 +316,9 @@ func TestLongMessages(t *testing.T) {
 func (w *world) orgDenies(t *testing.T) {
 	t.Helper()
 	ctx := t.Context()
-	_, err := w.orgs.Create(ctx, own, "manager")
+	o, err := w.orgs.Create(ctx, own, "manager")
+	must(t, err)
+	_, err = w.orgs.EnableType(ctx, own, o.RootID, organization.SCP)
 	must(t, err)
 	h, err := w.orgs.Invite(ctx, own, other, "", nil)
 	must(t, err)

@@ -32,6 +32,8 @@ func newTree(t *testing.T) *tree {
 	o, err := w.orgs.Create(ctx, own, "own")
 	must(t, err)
 	w.id, w.root = o.ID, o.RootID
+	_, err = w.orgs.EnableType(ctx, own, w.root, organization.SCP)
+	must(t, err)
 	h, err := w.orgs.Invite(ctx, own, other, "", nil)
 	must(t, err)
 	_, err = w.orgs.Accept(ctx, other, "other", h.ID)

@@ -108,8 +108,9 @@ func invalid(reason, format string, args ...any) error {
 	return fault.New(fault.Invalid, "input", format, args...).With("Reason", reason)
 }
 
-// Create makes an organization whose management account is the given one, which must be in none. Service control policies are
-// enabled from the start, as with AWS's feature set ALL, which is the only one.
+// Create makes an organization whose management account is the given one, which must be in none. It has all features, but no type
+// of policy is enabled in its root: AWS's API reference says that service control policies are, and AWS leaves them disabled, so
+// Terraform enables them itself and fails where they are.
 func (d *Directory) Create(ctx context.Context, account, name string) (*Organization, error) {
 	id, err := d.newID("o-", organizationIDLength)
 	if err != nil {
@@ -120,9 +121,9 @@ func (d *Directory) Create(ctx context.Context, account, name string) (*Organiza
 		return nil, err
 	}
 	o := &Organization{
-		ID: id, Management: account, CreatedAt: d.clock(), RootID: root, Attached: []string{FullAccess(SCP)}, Types: []Type{SCP},
+		ID: id, Management: account, CreatedAt: d.clock(), RootID: root,
 		Accounts: map[string]*Member{account: {
-			Name: name, Parent: root, Joined: d.clock(), Method: Invited, Attached: []string{FullAccess(SCP)},
+			Name: name, Parent: root, Joined: d.clock(), Method: Invited,
 		}},
 	}
 	return o, d.db.Update(ctx, func(tx *store.Tx) error {

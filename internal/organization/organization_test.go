@@ -45,10 +45,12 @@ func newWorld(t *testing.T, quotas quota.Set) *world {
 
 func (w *world) now() time.Time { return time.Unix(w.clock.Load(), 0).UTC() }
 
-// create makes an organization of boss.
+// create makes an organization of boss in which service control policies count.
 func (w *world) create() *organization.Organization {
 	w.t.Helper()
 	o, err := w.Create(w.t.Context(), boss, "boss")
+	must(w.t, err)
+	o, err = w.EnableType(w.t.Context(), boss, o.RootID, organization.SCP)
 	must(w.t, err)
 	return o
 }
@@ -353,7 +355,9 @@ func TestReplicas(t *testing.T) {
 	a, _ := replica()
 	b, behind := replica()
 	ctx := t.Context()
-	_, err := a.Create(ctx, boss, "boss")
+	o, err := a.Create(ctx, boss, "boss")
+	must(t, err)
+	_, err = a.EnableType(ctx, boss, o.RootID, organization.SCP)
 	must(t, err)
 	h, err := b.Invite(ctx, boss, other, "", nil)
 	must(t, err)
@@ -397,7 +401,11 @@ func BenchmarkOf(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	if _, err := d.Create(b.Context(), boss, "boss"); err != nil {
+	o, err := d.Create(b.Context(), boss, "boss")
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := d.EnableType(b.Context(), boss, o.RootID, organization.SCP); err != nil {
 		b.Fatal(err)
 	}
 	for name, account := range map[string]string{"member": boss, "outsider": other} {

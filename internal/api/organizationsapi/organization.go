@@ -58,8 +58,9 @@ func wireOrganization(o *organization.Organization) *types.Organization {
 	return &types.Organization{
 		Id: aws.String(o.ID), Arn: aws.String(o.ARN()), FeatureSet: types.OrganizationFeatureSetAll,
 		MasterAccountId: aws.String(o.Management), MasterAccountArn: aws.String(o.AccountARN(o.Management)),
-		MasterAccountEmail:   optional(o.Accounts[o.Management].Email),
-		AvailablePolicyTypes: policyTypes(o),
+		MasterAccountEmail: optional(o.Accounts[o.Management].Email),
+		// AWS tells this of every organization, whatever is enabled in its root: ListRoots tells that.
+		AvailablePolicyTypes: []types.PolicyTypeSummary{{Type: types.PolicyTypeServiceControlPolicy, Status: types.PolicyTypeStatusEnabled}},
 	}
 }
 

@@ -59,6 +59,11 @@ func TestOrganization(t *testing.T) {
 	if len(o.AvailablePolicyTypes) != 1 || o.AvailablePolicyTypes[0].Type != types.PolicyTypeServiceControlPolicy {
 		t.Errorf("policy types %+v", o.AvailablePolicyTypes)
 	}
+	roots, err := w.own.ListRoots(ctx, &organizations.ListRootsInput{})
+	must(t, err)
+	if len(roots.Roots) != 1 || len(roots.Roots[0].PolicyTypes) != 0 {
+		t.Errorf("roots %+v: no type of policy is enabled yet", roots.Roots)
+	}
 	_, err = w.own.CreateOrganization(ctx, &organizations.CreateOrganizationInput{})
 	apitest.Refused(t, err, "AlreadyInOrganizationException", 400)
 	_, err = w.own.EnableAllFeatures(ctx, &organizations.EnableAllFeaturesInput{})

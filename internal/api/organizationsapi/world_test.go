@@ -7,6 +7,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	"github.com/aws/aws-sdk-go-v2/service/organizations/types"
 
 	"github.com/podid/podid/internal/api/apitest"
 	"github.com/podid/podid/internal/api/organizationsapi"
@@ -71,6 +72,10 @@ func (w *world) organization() (id, root string) {
 	out, err := w.own.CreateOrganization(w.t.Context(), &organizations.CreateOrganizationInput{})
 	must(w.t, err)
 	roots, err := w.own.ListRoots(w.t.Context(), &organizations.ListRootsInput{})
+	must(w.t, err)
+	_, err = w.own.EnablePolicyType(w.t.Context(), &organizations.EnablePolicyTypeInput{
+		RootId: roots.Roots[0].Id, PolicyType: types.PolicyTypeServiceControlPolicy,
+	})
 	must(w.t, err)
 	return *out.Organization.Id, *roots.Roots[0].Id
 }
