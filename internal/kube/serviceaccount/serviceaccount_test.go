@@ -49,7 +49,8 @@ func TestFromManifests(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []migration.ServiceAccount{
-		{Namespace: "default", Name: "here", RoleARN: "arn:aws:iam::111122223333:role/here"}, {Namespace: "shop", Name: "plain"},
+		{Namespace: "default", Name: "here", RoleARN: "arn:aws:iam::111122223333:role/here"},
+		{Namespace: "shop", Name: "plain"},
 		{Namespace: "shop", Name: "uploader", RoleARN: "arn:aws:iam::111122223333:role/new"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
