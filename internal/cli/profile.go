@@ -25,7 +25,8 @@ type Profile struct {
 // profileMark begins the comment that says whose section it is, so that podid replaces its own sections and no others.
 const profileMark = "# written by podid for "
 
-// section is the profile's text. S3 requests are addressed by path: a bucket's own host name would have to resolve.
+// section is the profile's text. S3 requests are addressed by path: a bucket's own host name would have to resolve. And their version
+// of the signature is told, as boto3 and the first AWS CLI sign URLs with an older one where it is not.
 func (p Profile) section(owner string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "[profile %s]\n%s%s\n", p.Name, profileMark, owner)
@@ -34,7 +35,7 @@ func (p Profile) section(owner string) string {
 	if p.CABundle != "" {
 		fmt.Fprintf(&b, "ca_bundle = %s\n", p.CABundle)
 	}
-	b.WriteString("s3 =\n  addressing_style = path\n")
+	b.WriteString("s3 =\n  addressing_style = path\n  signature_version = s3v4\n")
 	return b.String()
 }
 

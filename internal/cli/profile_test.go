@@ -23,6 +23,7 @@ aws_access_key_id = AKIAEXAMPLE
 aws_secret_access_key = secret
 s3 =
   addressing_style = path
+  signature_version = s3v4
 `
 
 func TestWriteProfiles(t *testing.T) {
