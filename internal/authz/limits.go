@@ -22,14 +22,14 @@ func (q *Assumption) check() error {
 	if _, err := arn.ParseRole(q.RoleARN); err != nil {
 		return invalid("%s is invalid: %s", quoted(q.RoleARN), err)
 	}
-	if err := checkName("RoleSessionName", q.SessionName, "=,.@-_+", 2, 64); err != nil {
+	if err := checkName("RoleSessionName", q.SessionName, "=,.@-_+", 64); err != nil {
 		return err
 	}
 	if q.Duration != 0 && (q.Duration < minDuration || q.Duration > maxDuration) {
 		return invalid("DurationSeconds must be between 900 and 43200, not %d", int64(q.Duration/time.Second))
 	}
 	if q.ExternalID != "" {
-		if err := checkName("ExternalId", q.ExternalID, "=,.@:/-_+", 2, 1224); err != nil {
+		if err := checkName("ExternalId", q.ExternalID, "=,.@:/-_+", 1224); err != nil {
 			return err
 		}
 	}
@@ -37,7 +37,7 @@ func (q *Assumption) check() error {
 		if strings.HasPrefix(q.SourceIdentity, "aws:") {
 			return invalid("SourceIdentity must not start with aws:")
 		}
-		if err := checkName("SourceIdentity", q.SourceIdentity, "=,.@-_+", 2, 64); err != nil {
+		if err := checkName("SourceIdentity", q.SourceIdentity, "=,.@-_+", 64); err != nil {
 			return err
 		}
 	}
@@ -47,7 +47,9 @@ func (q *Assumption) check() error {
 	return checkTags(q.Tags, q.TransitiveTagKeys)
 }
 
-func checkName(member, value, punctuation string, shortest, longest int) error {
+// checkName bounds a name, which has two characters at least.
+func checkName(member, value, punctuation string, longest int) error {
+	const shortest = 2
 	if len(value) < shortest || len(value) > longest {
 		return fault.New(fault.Invalid, "parameter", "%s must have %d to %d characters, not %d", member, shortest, longest, len(value))
 	}

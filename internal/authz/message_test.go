@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -43,14 +44,14 @@ type decoded struct {
 	} `json:"podid"`
 }
 
-// condition is the value of a key, or "" and false.
-func (d *decoded) condition(key string) (string, bool) {
+// condition is the value of a key.
+func (d *decoded) condition(key string) string {
 	for _, c := range d.Context.Conditions.Items {
 		if c.Key == key {
-			return c.Values.Items[0].Value, true
+			return c.Values.Items[0].Value
 		}
 	}
-	return "", false
+	return ""
 }
 
 func (d *decoded) layers() string {
@@ -97,7 +98,7 @@ func TestMessageOfARefusal(t *testing.T) {
 		d.Context.Principal.ARN != near.Principal.ARN || d.Context.Principal.ID != near.Principal.ID || d.Podid.RequestID != "request-1" {
 		t.Errorf("the message says %+v", d)
 	}
-	if v, _ := d.condition("aws:username"); v != "near" {
+	if v := d.condition("aws:username"); v != "near" {
 		t.Errorf("the conditions are %+v", d.Context.Conditions)
 	}
 	if d.layers() != "identity implicitDeny" || !strings.Contains(text, `"nearMisses":[{"layer":"identity","document":"inline","effect":"Allow","sid":"Office"`) {
@@ -157,7 +158,7 @@ func TestMessageBetweenAccounts(t *testing.T) {
 	if mine.layers() != "identity implicitDeny" || mine.Podid.Layer != "identity" || !strings.Contains(text, "MineOnly") {
 		t.Errorf("the caller's account reads %s", text)
 	}
-	if v, _ := mine.condition("aws:PrincipalTag/rank"); v != "callers-tag" {
+	if v := mine.condition("aws:PrincipalTag/rank"); v != "callers-tag" {
 		t.Errorf("the caller's account reads %s", text)
 	}
 	for _, secret := range []string{"TheirsOnly", "their-condition", "resources-tag", "aws:ResourceAccount"} {
@@ -169,7 +170,7 @@ func TestMessageBetweenAccounts(t *testing.T) {
 	if theirs.layers() != "resource allow" || theirs.Podid.Layer != "other account" || !strings.Contains(text, "TheirsOnly") {
 		t.Errorf("the resource's account reads %s", text)
 	}
-	if v, _ := theirs.condition("aws:ResourceTag/secret"); v != "resources-tag" {
+	if v := theirs.condition("aws:ResourceTag/secret"); v != "resources-tag" {
 		t.Errorf("the resource's account reads %s", text)
 	}
 	for _, secret := range []string{"MineOnly", "own-condition", "guess", "callers-tag", "aws:username", "identity"} {
@@ -188,7 +189,7 @@ func TestMessagesDoNotProbe(t *testing.T) {
 	bearer := authz.Caller{Principal: arn.Principal{Kind: arn.WebIdentity, ARN: arn.OIDCProvider(own, issuer)}}
 	ids := make([]string, 12)
 	for i := range ids {
-		ids[i] = fmt.Sprintf(`"%d-%x"`, i, strings.Repeat(fmt.Sprint(i*i*7919), 8))
+		ids[i] = fmt.Sprintf(`"%d-%x"`, i, strings.Repeat(strconv.Itoa(i*i*7919), 8))
 	}
 	roles := []*iam.Role{
 		w.role(own, "silent", trust(byService("ec2.amazonaws.com"), "")),
@@ -244,10 +245,11 @@ func TestMessagesOfEveryLengthDoNotProbe(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.ready()
-	noise := ""
+	var long strings.Builder
 	for i := range 72 {
-		noise += fmt.Sprintf("%x", sha256.Sum256([]byte{byte(i)}))
+		fmt.Fprintf(&long, "%x", sha256.Sum256([]byte{byte(i)}))
 	}
+	noise := long.String()
 	var wordy []string
 	for i := range 4 {
 		wordy = append(wordy, strings.Replace(trust(byAWS(other), `{"StringEquals":{"sts:ExternalId":["`+noise[4000+i*128:][:128]+`"]}}`),
@@ -261,7 +263,7 @@ func TestMessagesOfEveryLengthDoNotProbe(t *testing.T) {
 			_, err := w.authz.Assume(w.assume(r, func(q *authz.Assumption) {
 				q.Caller, q.Tags = stranger, map[string]string{}
 				for i := range 12 {
-					q.Tags[fmt.Sprint(i)] = noise[i*256:][:n]
+					q.Tags[strconv.Itoa(i)] = noise[i*256:][:n]
 				}
 			}))
 			message := w.encode(err)
@@ -299,7 +301,7 @@ func TestLongMessages(t *testing.T) {
 	ada := w.user(own, "ada")
 	tags := map[string]string{}
 	for i := range 50 {
-		tags[fmt.Sprintf("key-%d-%s", i, strings.Repeat("k", 100))] = fmt.Sprintf("%x", strings.Repeat(fmt.Sprint(i*i*7919), 20))
+		tags[fmt.Sprintf("key-%d-%s", i, strings.Repeat("k", 100))] = fmt.Sprintf("%x", strings.Repeat(strconv.Itoa(i*i*7919), 20))
 	}
 	for _, owner := range []string{own, other} {
 		message := w.encode(w.authz.Authorize(ada, w.network(), authz.Question{

@@ -126,7 +126,7 @@ func TestSimulationAgrees(t *testing.T) {
 	files, err := filepath.Glob("../policy/testdata/*.jsonl")
 	must(t, err)
 	w := newWorld(t)
-	compared := map[policy.Outcome]int{}
+	compared := make(map[policy.Outcome]int)
 	for _, file := range files {
 		f, err := os.Open(file)
 		must(t, err)
@@ -246,7 +246,7 @@ func TestSimulateOrganization(t *testing.T) {
 		want    policy.Outcome
 		allowed *policy.Outcome
 	}{
-		{other, true, policy.ExplicitDeny, ptr(policy.ExplicitDeny)},
+		{other, true, policy.ExplicitDeny, new(policy.ExplicitDeny)},
 		{other, false, policy.Allow, nil},
 		{own, true, policy.Allow, nil}, // manages the organization
 	} {
@@ -260,5 +260,3 @@ func TestSimulateOrganization(t *testing.T) {
 		}
 	}
 }
-
-func ptr(o policy.Outcome) *policy.Outcome { return &o }

@@ -59,7 +59,7 @@ func (a *Authorizer) Federate(q Federation) (credential.Session, error) {
 	if err := longTerm(q.Caller, "GetFederationToken"); err != nil {
 		return credential.Session{}, err
 	}
-	if err := checkName("Name", q.Name, "=,.@-_+", 2, 32); err != nil {
+	if err := checkName("Name", q.Name, "=,.@-_+", 32); err != nil {
 		return credential.Session{}, err
 	}
 	if len(q.PolicyARNs) > maxPolicyARNs {
