@@ -151,6 +151,11 @@ func TestJSON11Front(t *testing.T) {
 	if answer := w.do(elsewhere); jsonOf(t, answer)["__type"] != "InvalidSignatureException" {
 		t.Errorf("another region: %s", answer.Body)
 	}
+	twice := w.targeted(t, region, target+".ListAccounts", json11Type, "{}")
+	twice.Header.Add("X-Amz-Target", target+".CreateOrganizationalUnit")
+	if answer := w.do(twice); jsonOf(t, answer)["__type"] != "UnknownOperationException" {
+		t.Errorf("two operations: %s", answer.Body)
+	}
 	swapped := w.targeted(t, region, target+".ListAccounts", json11Type, "{}")
 	swapped.Header.Set("X-Amz-Target", target+".CreateOrganizationalUnit")
 	if answer := w.do(swapped); jsonOf(t, answer)["__type"] != "InvalidSignatureException" {

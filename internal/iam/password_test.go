@@ -89,6 +89,20 @@ func TestLoginProfile(t *testing.T) {
 	is(t, d.DeleteUser(ctx, account, "grace"), 0, "", "")
 }
 
+// TestPasswordOfAnotherScheme holds that a password whose scheme is not known lets nobody in, although all else fits.
+func TestPasswordOfAnotherScheme(t *testing.T) {
+	t.Parallel()
+	d, ctx := directory(t), t.Context()
+	d.CheapPasswords()
+	u := user(t, d, "ada")
+	_, err := d.CreateLoginProfile(ctx, account, "ada", "correct-Horse 1", false)
+	is(t, err, 0, "", "")
+	is(t, d.Rescheme(ctx, account, u.ID), 0, "", "")
+	if _, ok := d.CheckPassword(account, "ada", "correct-Horse 1"); ok {
+		t.Error("ada signed in")
+	}
+}
+
 // TestPasswordCost holds what a guess costs, and that it costs the same where there is nothing to guess.
 func TestPasswordCost(t *testing.T) {
 	t.Parallel()

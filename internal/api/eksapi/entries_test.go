@@ -179,8 +179,13 @@ func TestNoAccessEntries(t *testing.T) {
 	t.Parallel()
 	w, ctx := newWorld(t, quota.Set{}), t.Context()
 	w.createCluster(t, "c")
+	const wrongMode = "The cluster's authentication mode must be set to one of [API, API_AND_CONFIG_MAP] to perform this operation."
 	_, err := w.admin.CreateAccessEntry(ctx, &sdk.CreateAccessEntryInput{ClusterName: aws.String("c"), PrincipalArn: &w.role})
-	refused[*types.InvalidRequestException](t, err, "The cluster's authentication mode must be set to one of [API, API_AND_CONFIG_MAP] to perform this operation.")
+	refused[*types.InvalidRequestException](t, err, wrongMode)
+	_, err = w.admin.UpdateAccessEntry(ctx, &sdk.UpdateAccessEntryInput{ClusterName: aws.String("c"), PrincipalArn: &w.role})
+	refused[*types.InvalidRequestException](t, err, wrongMode)
+	_, err = w.admin.DeleteAccessEntry(ctx, &sdk.DeleteAccessEntryInput{ClusterName: aws.String("c"), PrincipalArn: &w.role})
+	refused[*types.InvalidRequestException](t, err, wrongMode)
 	list, err := w.admin.ListAccessEntries(ctx, &sdk.ListAccessEntriesInput{ClusterName: aws.String("c")})
 	must(t, err)
 	if list.AccessEntries == nil || len(list.AccessEntries) != 0 {
