@@ -104,7 +104,7 @@ func (d *Directory) CreateProvider(ctx context.Context, p Provider) (*Provider, 
 			return err
 		}
 		if taken {
-			return fault.New(fault.Exists, subjectProvider, "Provider with url %s already exists.", issuerScheme+p.Host)
+			return providerExists(p.Host)
 		}
 		providers.Put(tx, key, &p)
 		return nil
@@ -113,6 +113,24 @@ func (d *Directory) CreateProvider(ctx context.Context, p Provider) (*Provider, 
 		return nil, err
 	}
 	return &p, nil
+}
+
+// AdoptProvider is CreateProvider for a provider that is there because a cluster was connected: it gets the thumbprints and tags of
+// whoever meant to make it. It must have none yet and exactly the client ids that are wanted, so that nothing is trusted afterwards
+// that was not before; any other is fault.Exists.
+func (d *Directory) AdoptProvider(ctx context.Context, p Provider) (*Provider, error) {
+	return d.UpdateProvider(ctx, p.ARN(), func(now *Provider) error {
+		has, wants := slices.Sorted(slices.Values(now.ClientIDs)), slices.Sorted(slices.Values(p.ClientIDs))
+		if len(now.Thumbprints) > 0 || len(now.Tags) > 0 || !slices.Equal(has, wants) {
+			return providerExists(p.Host)
+		}
+		now.Thumbprints, now.Tags = p.Thumbprints, p.Tags
+		return nil
+	})
+}
+
+func providerExists(host string) error {
+	return fault.New(fault.Exists, subjectProvider, "Provider with url %s already exists.", issuerScheme+host)
 }
 
 func (p *Provider) check() error {

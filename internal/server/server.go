@@ -130,7 +130,9 @@ func (c *Config) run(ctx context.Context, l net.Listener, tlsConfig *tls.Config,
 		Services: []api.Service{
 			eksapi.New(eksapi.Config{Clusters: clusters, IAM: directory}),
 			eksauthapi.New(eksauthapi.Config{Clusters: clusters, Authorizer: authorizer, Ring: ring}),
-			iamapi.New(iamapi.Config{IAM: directory}),
+			iamapi.New(iamapi.Config{IAM: directory, Connected: func(account, issuer string) bool {
+				return len(clusters.ByIssuer(account, issuer)) > 0
+			}}),
 			organizationsapi.New(organizationsapi.Config{Organizations: orgs, IAM: directory}),
 			stsapi.New(stsapi.Config{IAM: directory, Authorizer: authorizer, Ring: ring, Keys: newProviderKeys(clusters, issuers).find}),
 			s3api.New(s3api.Config{Region: c.Region, Buckets: buckets, Store: objects, Hosts: c.TLS.Hosts}),

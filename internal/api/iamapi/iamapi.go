@@ -28,11 +28,14 @@ import (
 // Config is what the service needs.
 type Config struct {
 	IAM *iam.Directory // required
+
+	// Connected tells whether a cluster of the account is connected that has this issuer. nil: none is.
+	Connected func(account, issuer string) bool
 }
 
 // New makes the service.
 func New(c Config) *api.Typed {
-	s := &service{iam: c.IAM}
+	s := &service{iam: c.IAM, connected: c.Connected}
 	t := &api.Typed{
 		SigningName: "iam",
 		EventSource: "iam.amazonaws.com",
@@ -64,7 +67,8 @@ func New(c Config) *api.Typed {
 }
 
 type service struct {
-	iam *iam.Directory
+	iam       *iam.Directory
+	connected func(account, issuer string) bool
 }
 
 // on finds the resource that a call is about, by the members of its input.

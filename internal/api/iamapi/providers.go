@@ -25,6 +25,8 @@ func (s *service) addProviders(t *api.Typed) {
 		"Without a list of thumbprints there are none: nothing is fetched from the issuer when a provider is made.",
 		"Thumbprints count for certificates that neither the system nor --issuer-ca vouches for; a chain that is trusted needs none.",
 		"Tokens of a cluster of the account are verified with the keys that the cluster reported, and its issuer is not fetched.",
+		"Connecting a cluster makes the provider of its issuer, as podid's own roles in it need it. It can be created once more, with the client ids " +
+			"that it has: it then gets the thumbprints and tags, as long as it has none.",
 	}
 	update := call(s.updateThumbprint, s.provider, "OpenIDConnectProviderArn")
 	t.Operations = append(t.Operations,
@@ -101,9 +103,11 @@ func (s *service) createProvider(
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.iam.CreateProvider(ctx, iam.Provider{
-		Account: c.Account(), Host: host, ClientIDs: in.ClientIDList, Thumbprints: in.ThumbprintList, Tags: tags,
-	})
+	wanted := iam.Provider{Account: c.Account(), Host: host, ClientIDs: in.ClientIDList, Thumbprints: in.ThumbprintList, Tags: tags}
+	p, err := s.iam.CreateProvider(ctx, wanted)
+	if errors.Is(err, fault.Exists) && s.connected != nil && s.connected(c.Account(), *in.Url) {
+		p, err = s.iam.AdoptProvider(ctx, wanted) // Terraform and ACK make one for every cluster, and take no "exists" for an answer
+	}
 	if err != nil {
 		return nil, err
 	}

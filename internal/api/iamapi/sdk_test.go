@@ -24,8 +24,9 @@ import (
 )
 
 const (
-	account = "111122223333"
-	other   = "444455556666"
+	account   = "111122223333"
+	other     = "444455556666"
+	connected = "https://oidc.example/id/CLUSTER" // the issuer of a cluster of the account
 
 	allowS3  = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:PutObject","Resource":"arn:aws:s3:::b/a b+c/*"}]}`
 	trustEKS = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"pods.eks.amazonaws.com"},` +
@@ -42,7 +43,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{Plane: apitest.New(t)}
-	w.url = w.Serve(t, "eu-central-1", nil, iamapi.New(iamapi.Config{IAM: w.IAM}),
+	w.url = w.Serve(t, "eu-central-1", nil, iamapi.New(iamapi.Config{IAM: w.IAM, Connected: func(a, i string) bool { return a == account && i == connected }}),
 		stsapi.New(stsapi.Config{IAM: w.IAM, Authorizer: w.Authorizer, Ring: w.Ring, Keys: noKeys}))
 	key, err := w.IAM.Bootstrap(t.Context(), account, "cluster")
 	must(t, err)
@@ -313,6 +314,34 @@ func TestProvider(t *testing.T) {
 	}
 	_, err = w.admin.GetOpenIDConnectProvider(ctx, &sdk.GetOpenIDConnectProviderInput{OpenIDConnectProviderArn: made.OpenIDConnectProviderArn})
 	refused(t, err, "NoSuchEntity", http.StatusNotFound, "")
+}
+
+// TestProviderOfCluster holds that the provider that connecting a cluster made can be created by whoever manages providers, once, and
+// that this lets nobody in who was not let in before.
+func TestProviderOfCluster(t *testing.T) {
+	t.Parallel()
+	w, ctx := newWorld(t), t.Context()
+	create := func(clientIDs ...string) error {
+		_, err := w.admin.CreateOpenIDConnectProvider(ctx, &sdk.CreateOpenIDConnectProviderInput{
+			Url: aws.String(connected), ClientIDList: clientIDs, ThumbprintList: []string{strings.Repeat("aB", 20)},
+			Tags: []types.Tag{{Key: aws.String("team"), Value: aws.String("shop")}},
+		})
+		return err
+	}
+	_, err := w.IAM.CreateProvider(ctx, iam.Provider{Account: account, Host: strings.TrimPrefix(connected, "https://"), ClientIDs: []string{"sts.amazonaws.com"}})
+	must(t, err)
+	for _, others := range [][]string{{}, {"sts.amazonaws.com", "x"}, {"x"}} {
+		refused(t, create(others...), "EntityAlreadyExists", http.StatusConflict, "Provider with url "+connected+" already exists.")
+	}
+	must(t, create("sts.amazonaws.com"))
+	got, err := w.admin.GetOpenIDConnectProvider(ctx, &sdk.GetOpenIDConnectProviderInput{
+		OpenIDConnectProviderArn: aws.String("arn:aws:iam::" + account + ":oidc-provider/" + strings.TrimPrefix(connected, "https://")),
+	})
+	must(t, err)
+	if !slices.Equal(got.ClientIDList, []string{"sts.amazonaws.com"}) || len(got.ThumbprintList) != 1 || len(got.Tags) != 1 {
+		t.Errorf("the provider is %+v", got)
+	}
+	refused(t, create("sts.amazonaws.com"), "EntityAlreadyExists", http.StatusConflict, "")
 }
 
 func TestPaginator(t *testing.T) {
