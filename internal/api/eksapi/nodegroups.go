@@ -135,7 +135,7 @@ func (s *service) describeNodegroup(home *cluster.Cluster, g *cluster.Nodegroup)
 	_ = json.Unmarshal(g.Settings, &wanted) // it was marshalled from the same struct; an empty one is the fallback
 	out := &types.Nodegroup{
 		NodegroupName: aws.String(g.Name), NodegroupArn: aws.String(g.ARN()), ClusterName: aws.String(g.Cluster),
-		NodeRole: optional(g.NodeRole), Status: types.NodegroupStatus(g.Status(report)), CreatedAt: new(g.CreatedAt), ModifiedAt: new(g.ModifiedAt),
+		NodeRole: aws.String(g.NodeRole), Status: types.NodegroupStatus(g.Status(report)), CreatedAt: new(g.CreatedAt), ModifiedAt: new(g.ModifiedAt),
 		Tags: tags(g.Tags), Subnets: append([]string{}, wanted.Subnets...), InstanceTypes: append([]string{}, wanted.InstanceTypes...),
 		Labels: tags(wanted.Labels), Taints: append([]types.Taint{}, wanted.Taints...), ScalingConfig: scaling(home, wanted.ScalingConfig, len(nodes)),
 		AmiType: wanted.AmiType, CapacityType: wanted.CapacityType, Health: &types.NodegroupHealth{Issues: []types.Issue{}},
@@ -161,17 +161,20 @@ func (s *service) describeNodegroup(home *cluster.Cluster, g *cluster.Nodegroup)
 	return out
 }
 
-// scaling tells how many nodes there are, of a cluster that tells; the bounds are those that were asked for.
+// scaling tells how many nodes there are, of a cluster that tells; the bounds are those that were asked for. None of the three is ever
+// absent, as on EKS and as eksctl expects: without bounds the group is as large as it is.
 func scaling(home *cluster.Cluster, wanted *types.NodegroupScalingConfig, nodes int) *types.NodegroupScalingConfig {
-	if s := home.Status(); s == cluster.Creating || s == cluster.Pending {
-		return wanted
-	}
-	out := new(types.NodegroupScalingConfig)
+	out := types.NodegroupScalingConfig{}
 	if wanted != nil {
-		out.MinSize, out.MaxSize = wanted.MinSize, wanted.MaxSize
+		out = *wanted
 	}
-	out.DesiredSize = aws.Int32(int32(nodes)) //nolint:gosec // a report is bounded to thousands of nodes
-	return out
+	if s := home.Status(); s != cluster.Creating && s != cluster.Pending {
+		out.DesiredSize = aws.Int32(int32(nodes)) //nolint:gosec // a report is bounded to thousands of nodes
+	}
+	size := aws.ToInt32(out.DesiredSize)
+	out.DesiredSize, out.MaxSize = or(out.DesiredSize, &size), or(out.MaxSize, aws.Int32(max(size, 1)))
+	out.MinSize = or(out.MinSize, aws.Int32(min(size, *out.MaxSize)))
+	return &out
 }
 
 // oldest is the Kubernetes version of the node that is furthest behind, "1.36"; empty where no node tells one.

@@ -49,8 +49,8 @@ func TestRealNodes(t *testing.T) {
 		t.Errorf("the created group is %+v", made)
 	}
 	pool := describe("pool")
-	if pool.Status != types.NodegroupStatusActive || *pool.ScalingConfig.DesiredSize != 3 || pool.ScalingConfig.MinSize != nil ||
-		pool.NodeRole != nil || pool.CreatedAt == nil || *pool.Version != "1.9" {
+	if pool.Status != types.NodegroupStatusActive || *pool.ScalingConfig.DesiredSize != 3 || *pool.ScalingConfig.MinSize != 3 ||
+		*pool.ScalingConfig.MaxSize != 3 || *pool.NodeRole != "" || pool.CreatedAt == nil || *pool.Version != "1.9" {
 		t.Errorf("the observed group is %+v", pool)
 	}
 	if i := pool.Health.Issues; len(i) != 1 || *i[0].Message != "2 of 3 nodes are not ready" || cmp.Diff([]string{"3", "4"}, i[0].ResourceIds) != "" {
