@@ -37,9 +37,20 @@ func TestImport(t *testing.T) {
 	})
 	check(t, err)
 
+	const issuer = "oidc.example.com/id/A"
+	own := iam.NewFromConfig(to.administrator())
+	_, err = own.CreateOpenIDConnectProvider(t.Context(), &iam.CreateOpenIDConnectProviderInput{
+		Url: aws.String("https://" + issuer), ClientIDList: []string{"sts.amazonaws.com"},
+	})
+	check(t, err)
+	_, err = own.CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: aws.String("old"), AssumeRolePolicyDocument: aws.String(
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Federated":"arn:aws:iam::111122223333:oidc-provider/` + issuer + `"},` +
+			`"Action":"sts:AssumeRoleWithWebIdentity","Condition":{"StringEquals":{"` + issuer + `:sub":"system:serviceaccount:shop:old"}}}]}`)})
+	check(t, err)
+
 	manifest := filepath.Join(t.TempDir(), "sa.yaml")
 	check(t, os.WriteFile(manifest, []byte("apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: old\n  namespace: shop\n"+
-		"  annotations: {eks.amazonaws.com/role-arn: arn:aws:iam::444455556666:role/app}\n"), 0o600))
+		"  annotations: {eks.amazonaws.com/role-arn: arn:aws:iam::444455556666:role/old}\n"), 0o600))
 
 	podid := func(stdin string, args ...string) string {
 		t.Helper()
@@ -61,7 +72,7 @@ func TestImport(t *testing.T) {
 		{"the same place", "", []string{"import", "eks", "--from-endpoint", to.endpoint}, []string{"the source is " + to.endpoint, "|not well"}},
 		{"a wrong pair", "", []string{"import", "eks", "--account", "1"}, []string{"is not FROM=TO", "|not well"}},
 		{"annotations, proposed", "", []string{"import", "irsa", "prod", "-f", manifest, "--account", "444455556666=111122223333", "--dry-run"}, []string{
-			"update     trust policy of role arn:aws:iam::111122223333:role/app", `"aws:RequestTag/kubernetes-namespace":"shop"`, "create     association of shop/old", "|well",
+			"update     trust policy of role arn:aws:iam::111122223333:role/old", `"aws:RequestTag/kubernetes-namespace":"shop"`, "create     association of shop/old", "|well",
 		}},
 		{"annotations", "", []string{"import", "irsa", "prod", "-f", filepath.Dir(manifest), "--account", "444455556666=111122223333", "--yes"}, []string{"done\n|well"}},
 		{"annotations, again", "", []string{"import", "irsa", "prod", "-f", manifest, "--account", "444455556666=111122223333"}, []string{"nothing is to be done\n|well"}},
