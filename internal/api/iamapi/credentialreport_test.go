@@ -27,6 +27,9 @@ func TestCredentialReport(t *testing.T) {
 	if len(rows) != 4 || rows[1][0] != "<root_account>" {
 		t.Fatalf("the report is %q", rows)
 	}
+	if p := rows[1]; p[3] != "not_supported" || p[4] != "no_information" || p[5] != "not_supported" || p[6] != "not_supported" {
+		t.Errorf("of the root user's password the report says %q", p[3:7])
+	}
 	for i, want := range map[int]string{0: "ada", 1: "arn:aws:iam::111122223333:user/ada", 3: "true", 7: "false", 8: "true", 10: "N/A", 13: "false"} {
 		if got := rows[2][i]; got != want {
 			t.Errorf("%s is %q, want %q", rows[0][i], got, want)
