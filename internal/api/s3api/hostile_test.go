@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -171,10 +172,12 @@ type interrupted struct {
 }
 
 func (r *interrupted) Read(p []byte) (int, error) {
-	if r.n == 1 {
+	switch r.n++; r.n {
+	case 2:
 		r.then()
+	case 3: // a client reads a body to its end, even if it sends no more of it
+		return 0, io.EOF
 	}
-	r.n++
 	p[0] = 'x'
 	return 1, nil
 }
