@@ -63,13 +63,13 @@ func (s *Typed) Serve(ctx context.Context, x *Exchange) {
 		x.front.unmodelled(ctx, op.Name, shape, f)
 		f = fault.New(fault.Internal, "request", "internal failure").Because(f)
 	}
-	s.fail(x, f)
+	s.fail(x, f, s.Quiet || op != nil && op.Unsigned)
 }
 
 // Refuse answers with a failure that happened before the request reached the service.
 func (s *Typed) Refuse(_ context.Context, x *Exchange, err error) {
 	s.begin(x)
-	s.fail(x, fault.Of(err))
+	s.fail(x, fault.Of(err), s.Quiet)
 }
 
 func (s *Typed) begin(x *Exchange) {
@@ -84,14 +84,15 @@ const (
 	encodedHeader = "X-Podid-Encoded-Message"
 )
 
-// fail is the one place where a failure of a typed service becomes bytes.
-func (s *Typed) fail(x *Exchange, f *fault.Error) {
+// fail is the one place where a failure of a typed service becomes bytes. Quiet are the texts that pods get to see: those of agents, and of
+// calls that a token makes.
+func (s *Typed) fail(x *Exchange, f *fault.Error, quiet bool) {
 	shape, text := s.shape(f), f.Public
 	if shape.Text != "" {
 		text = shape.Text
 	}
 	x.failed(f, shape, text)
-	if s.Quiet {
+	if quiet {
 		x.SendEncoded(f)
 	} else if message := x.encoded(f); message != "" {
 		text += encodedBefore + message
