@@ -1,14 +1,13 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -41,10 +40,10 @@ func (a *accountSource) read(ctx context.Context, p *Process) ([]migration.Servi
 	if a.kubeconfig != "" || a.context != "" {
 		return nil, errors.New("--filename is instead of a cluster: leave out --kubeconfig and --context")
 	}
-	var readers []io.Reader
+	var manifests []serviceaccount.Manifests
 	for _, name := range a.files {
 		if name == "-" {
-			readers = append(readers, p.Stdin)
+			manifests = append(manifests, serviceaccount.Manifests{Name: "the standard input", Text: p.Stdin})
 			continue
 		}
 		paths, err := manifestFiles(name)
@@ -56,10 +55,10 @@ func (a *accountSource) read(ctx context.Context, p *Process) ([]migration.Servi
 			if err != nil {
 				return nil, fmt.Errorf("read the manifest: %w", err)
 			}
-			readers = append(readers, strings.NewReader(string(text)), strings.NewReader("\n---\n"))
+			manifests = append(manifests, serviceaccount.Manifests{Name: path, Text: bytes.NewReader(text)})
 		}
 	}
-	return serviceaccount.FromManifests(io.MultiReader(readers...))
+	return serviceaccount.FromManifests(manifests...)
 }
 
 // manifestFiles are a file, or the files of a folder that kubectl would take.

@@ -140,48 +140,69 @@ func (g grants) release(tx *store.Tx) error {
 	return grants{}.recount(tx, g)
 }
 
-// put returns inline with one document put in.
-func (g grants) put(name, text string) map[string]*policy.Source {
-	inline := maps.Clone(g.inline)
-	if inline == nil {
-		inline = map[string]*policy.Source{}
-	}
-	inline[name] = policy.NewSource(text)
-	return inline
+// holder is a user, a group or a role. What is changed of its policies is replaced and not written to: the old is still read.
+type holder interface {
+	grants() grants
+	hold(grants) // takes inline and attached
 }
 
-// without returns inline without one document, which must be there.
-func (g grants) without(name string) (map[string]*policy.Source, error) {
-	if g.inline[name] == nil {
-		return nil, fault.New(fault.NotFound, subjectPolicy, "The %s policy with name %s cannot be found.", g.kind, name)
+// putPolicy puts an inline policy in.
+func putPolicy[T holder](name, text string) func(T) error {
+	return func(h T) error {
+		g := h.grants().clone()
+		if g.inline == nil {
+			g.inline = map[string]*policy.Source{}
+		}
+		g.inline[name] = policy.NewSource(text)
+		h.hold(g)
+		return nil
 	}
-	inline := maps.Clone(g.inline)
-	delete(inline, name)
-	return inline, nil
 }
 
-// attach returns attached with one policy put in; it may be there already. The policy must be the account's own or AWS's.
-func (g grants) attach(account, policyARN string) ([]string, error) {
-	a, err := arn.Parse(policyARN)
-	if err != nil || a.Service != "iam" || !strings.HasPrefix(a.Resource, "policy/") {
-		return nil, fault.New(fault.Invalid, subjectPolicy, "ARN %s is not valid.", policyARN)
+// deletePolicy takes an inline policy out, which must be there.
+func deletePolicy[T holder](name string) func(T) error {
+	return func(h T) error {
+		g := h.grants().clone()
+		if g.inline[name] == nil {
+			return fault.New(fault.NotFound, subjectPolicy, "The %s policy with name %s cannot be found.", g.kind, name)
+		}
+		delete(g.inline, name)
+		h.hold(g)
+		return nil
 	}
-	if a.Account != account && a.Account != awsAccount {
-		return nil, notAttachable(policyARN)
-	}
-	if slices.Contains(g.attached, policyARN) {
-		return g.attached, nil
-	}
-	return append(slices.Clone(g.attached), policyARN), nil
 }
 
-// detach returns attached without one policy, which must be there.
-func (g grants) detach(policyARN string) ([]string, error) {
-	i := slices.Index(g.attached, policyARN)
-	if i < 0 {
-		return nil, fault.New(fault.NotFound, subjectPolicy, "Policy %s was not found.", policyARN)
+// attachPolicy attaches a managed policy, which may be attached already. It must be the account's own or AWS's.
+func attachPolicy[T holder](account, policyARN string) func(T) error {
+	return func(h T) error {
+		a, err := arn.Parse(policyARN)
+		if err != nil || a.Service != "iam" || !strings.HasPrefix(a.Resource, "policy/") {
+			return fault.New(fault.Invalid, subjectPolicy, "ARN %s is not valid.", policyARN)
+		}
+		if a.Account != account && a.Account != awsAccount {
+			return notAttachable(policyARN)
+		}
+		g := h.grants().clone()
+		if !slices.Contains(g.attached, policyARN) {
+			g.attached = append(g.attached, policyARN)
+		}
+		h.hold(g)
+		return nil
 	}
-	return slices.Delete(slices.Clone(g.attached), i, i+1), nil
+}
+
+// detachPolicy detaches a managed policy, which must be attached.
+func detachPolicy[T holder](policyARN string) func(T) error {
+	return func(h T) error {
+		g := h.grants().clone()
+		i := slices.Index(g.attached, policyARN)
+		if i < 0 {
+			return fault.New(fault.NotFound, subjectPolicy, "Policy %s was not found.", policyARN)
+		}
+		g.attached = slices.Delete(g.attached, i, i+1)
+		h.hold(g)
+		return nil
+	}
 }
 
 // parseDocument holds the grammar of a document that is about to be written.

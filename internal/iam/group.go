@@ -40,6 +40,8 @@ func (g *Group) grants() grants {
 	return grants{kind: subjectGroup, account: g.Account, name: g.Name, inline: g.Inline, attached: g.Attached}
 }
 
+func (g *Group) hold(held grants) { g.Inline, g.Attached = held.inline, held.attached }
+
 // FindGroup looks a group up. The name matches ignoring case.
 func (d *Directory) FindGroup(account, name string) (*Group, bool) {
 	s := d.db.Snapshot()
@@ -217,36 +219,24 @@ func (d *Directory) DeleteGroup(ctx context.Context, account, name string) error
 
 // PutGroupPolicy writes an inline policy, over one of the same name.
 func (d *Directory) PutGroupPolicy(ctx context.Context, account, group, name, document string) error {
-	_, err := d.UpdateGroup(ctx, account, group, func(g *Group) error {
-		g.Inline = g.grants().put(name, document)
-		return nil
-	})
+	_, err := d.UpdateGroup(ctx, account, group, putPolicy[*Group](name, document))
 	return err
 }
 
 // DeleteGroupPolicy removes an inline policy.
 func (d *Directory) DeleteGroupPolicy(ctx context.Context, account, group, name string) error {
-	_, err := d.UpdateGroup(ctx, account, group, func(g *Group) (err error) {
-		g.Inline, err = g.grants().without(name)
-		return err
-	})
+	_, err := d.UpdateGroup(ctx, account, group, deletePolicy[*Group](name))
 	return err
 }
 
 // AttachGroupPolicy attaches a managed policy; one that is attached already stays so.
 func (d *Directory) AttachGroupPolicy(ctx context.Context, account, group, policyARN string) error {
-	_, err := d.UpdateGroup(ctx, account, group, func(g *Group) (err error) {
-		g.Attached, err = g.grants().attach(account, policyARN)
-		return err
-	})
+	_, err := d.UpdateGroup(ctx, account, group, attachPolicy[*Group](account, policyARN))
 	return err
 }
 
 // DetachGroupPolicy detaches a managed policy.
 func (d *Directory) DetachGroupPolicy(ctx context.Context, account, group, policyARN string) error {
-	_, err := d.UpdateGroup(ctx, account, group, func(g *Group) (err error) {
-		g.Attached, err = g.grants().detach(policyARN)
-		return err
-	})
+	_, err := d.UpdateGroup(ctx, account, group, detachPolicy[*Group](policyARN))
 	return err
 }

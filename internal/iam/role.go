@@ -54,6 +54,8 @@ func (r *Role) grants() grants {
 	return grants{kind: subjectRole, account: r.Account, name: r.Name, inline: r.Inline, attached: r.Attached, boundary: r.Boundary}
 }
 
+func (r *Role) hold(held grants) { r.Inline, r.Attached = held.inline, held.attached }
+
 // FindRole looks a role up. The name matches ignoring case.
 func (d *Directory) FindRole(account, name string) (*Role, bool) {
 	return roles.Get(d.db.Snapshot(), named(account, name))
@@ -231,36 +233,24 @@ func (r *Role) remove(tx *store.Tx) error {
 
 // PutRolePolicy writes an inline policy, over one of the same name.
 func (d *Directory) PutRolePolicy(ctx context.Context, account, role, name, document string) error {
-	_, err := d.UpdateRole(ctx, account, role, func(r *Role) error {
-		r.Inline = r.grants().put(name, document)
-		return nil
-	})
+	_, err := d.UpdateRole(ctx, account, role, putPolicy[*Role](name, document))
 	return err
 }
 
 // DeleteRolePolicy removes an inline policy.
 func (d *Directory) DeleteRolePolicy(ctx context.Context, account, role, name string) error {
-	_, err := d.UpdateRole(ctx, account, role, func(r *Role) (err error) {
-		r.Inline, err = r.grants().without(name)
-		return err
-	})
+	_, err := d.UpdateRole(ctx, account, role, deletePolicy[*Role](name))
 	return err
 }
 
 // AttachRolePolicy attaches a managed policy; one that is attached already stays so.
 func (d *Directory) AttachRolePolicy(ctx context.Context, account, role, policyARN string) error {
-	_, err := d.UpdateRole(ctx, account, role, func(r *Role) (err error) {
-		r.Attached, err = r.grants().attach(account, policyARN)
-		return err
-	})
+	_, err := d.UpdateRole(ctx, account, role, attachPolicy[*Role](account, policyARN))
 	return err
 }
 
 // DetachRolePolicy detaches a managed policy.
 func (d *Directory) DetachRolePolicy(ctx context.Context, account, role, policyARN string) error {
-	_, err := d.UpdateRole(ctx, account, role, func(r *Role) (err error) {
-		r.Attached, err = r.grants().detach(policyARN)
-		return err
-	})
+	_, err := d.UpdateRole(ctx, account, role, detachPolicy[*Role](policyARN))
 	return err
 }

@@ -40,6 +40,8 @@ func (u *User) grants() grants {
 	return grants{kind: subjectUser, account: u.Account, name: u.Name, inline: u.Inline, attached: u.Attached, boundary: u.Boundary}
 }
 
+func (u *User) hold(held grants) { u.Inline, u.Attached = held.inline, held.attached }
+
 // FindUser looks a user up. The name matches ignoring case.
 func (d *Directory) FindUser(account, name string) (*User, bool) {
 	return users.Get(d.db.Snapshot(), named(account, name))
@@ -176,36 +178,24 @@ func (d *Directory) DeleteUser(ctx context.Context, account, name string) error 
 
 // PutUserPolicy writes an inline policy, over one of the same name.
 func (d *Directory) PutUserPolicy(ctx context.Context, account, user, name, document string) error {
-	_, err := d.UpdateUser(ctx, account, user, func(u *User) error {
-		u.Inline = u.grants().put(name, document)
-		return nil
-	})
+	_, err := d.UpdateUser(ctx, account, user, putPolicy[*User](name, document))
 	return err
 }
 
 // DeleteUserPolicy removes an inline policy.
 func (d *Directory) DeleteUserPolicy(ctx context.Context, account, user, name string) error {
-	_, err := d.UpdateUser(ctx, account, user, func(u *User) (err error) {
-		u.Inline, err = u.grants().without(name)
-		return err
-	})
+	_, err := d.UpdateUser(ctx, account, user, deletePolicy[*User](name))
 	return err
 }
 
 // AttachUserPolicy attaches a managed policy; one that is attached already stays so.
 func (d *Directory) AttachUserPolicy(ctx context.Context, account, user, policyARN string) error {
-	_, err := d.UpdateUser(ctx, account, user, func(u *User) (err error) {
-		u.Attached, err = u.grants().attach(account, policyARN)
-		return err
-	})
+	_, err := d.UpdateUser(ctx, account, user, attachPolicy[*User](account, policyARN))
 	return err
 }
 
 // DetachUserPolicy detaches a managed policy.
 func (d *Directory) DetachUserPolicy(ctx context.Context, account, user, policyARN string) error {
-	_, err := d.UpdateUser(ctx, account, user, func(u *User) (err error) {
-		u.Attached, err = u.grants().detach(policyARN)
-		return err
-	})
+	_, err := d.UpdateUser(ctx, account, user, detachPolicy[*User](policyARN))
 	return err
 }

@@ -82,28 +82,35 @@ func sorted(list []migration.ServiceAccount) []migration.ServiceAccount {
 	return slices.CompactFunc(list, func(a, b migration.ServiceAccount) bool { return byName(a, b) == 0 })
 }
 
-// maxManifests bounds what is read of manifests.
+// maxManifests bounds what is read of one file of manifests.
 const maxManifests = 64 << 20
 
-// FromManifests reads the service accounts of YAML or JSON manifests, as kubectl takes them: documents one after the other,
-// and lists. Other kinds are passed over; what has no namespace is in "default".
-func FromManifests(r io.Reader) ([]migration.ServiceAccount, error) {
-	limited := &io.LimitedReader{R: r, N: maxManifests + 1}
-	documents := utilyaml.NewYAMLReader(bufio.NewReader(limited))
+// Manifests are YAML or JSON manifests, as kubectl takes them: documents one after the other, and lists.
+type Manifests struct {
+	Name string // of the file, for complaints
+	Text io.Reader
+}
+
+// FromManifests reads the service accounts of manifests. Other kinds are passed over; what has no namespace is in "default".
+func FromManifests(files ...Manifests) ([]migration.ServiceAccount, error) {
 	var found []migration.ServiceAccount
-	for n := 1; ; n++ {
-		text, err := documents.Read()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err == nil && limited.N <= 0 {
-			err = fmt.Errorf("manifests have at most %d bytes", maxManifests)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read document %d: %w", n, err)
-		}
-		if found, err = appendDocument(found, text); err != nil {
-			return nil, fmt.Errorf("read document %d: %w", n, err)
+	for _, f := range files {
+		limited := &io.LimitedReader{R: f.Text, N: maxManifests + 1}
+		documents := utilyaml.NewYAMLReader(bufio.NewReader(limited))
+		for n := 1; ; n++ {
+			text, err := documents.Read()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err == nil && limited.N <= 0 {
+				err = fmt.Errorf("manifests have at most %d bytes", maxManifests)
+			}
+			if err == nil {
+				found, err = appendDocument(found, text)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("read document %d of %s: %w", n, f.Name, err)
+			}
 		}
 	}
 	return sorted(found), nil

@@ -44,7 +44,7 @@ items:
 
 func TestFromManifests(t *testing.T) {
 	t.Parallel()
-	got, err := FromManifests(strings.NewReader(manifests))
+	got, err := FromManifests(Manifests{"sa.yaml", strings.NewReader(manifests)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,11 +56,16 @@ func TestFromManifests(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
+	first := Manifests{"a.yaml", strings.NewReader(`{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "plain", "namespace": "shop"}}`)}
+	second := Manifests{"b.yaml", strings.NewReader(manifests)}
+	if again, err := FromManifests(first, second); err != nil || !cmp.Equal(want, again) {
+		t.Errorf("of two files: %v, %v", again, err)
+	}
 	for text, wanted := range map[string]string{
-		"a: b\n---\n{": "document 2", "apiVersion: v1\nkind: List\nitems: 3": "document 1",
+		"a: b\n---\n{": "document 2 of sa.yaml", "apiVersion: v1\nkind: List\nitems: 3": "document 1",
 		"apiVersion: v1\nkind: ServiceAccount\nmetadata: []": "document 1",
 	} {
-		if _, err := FromManifests(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), wanted) {
+		if _, err := FromManifests(Manifests{"sa.yaml", strings.NewReader(text)}); err == nil || !strings.Contains(err.Error(), wanted) {
 			t.Errorf("%q: got %v, want %q", text, err, wanted)
 		}
 	}
@@ -90,7 +95,7 @@ func FuzzFromManifests(f *testing.F) {
 	f.Add("apiVersion: v1\nkind: ServiceAccountList\nitems: [null]")
 	f.Add("apiVersion: v1\nkind: List\nitems: [null, {kind: List, apiVersion: v1}]")
 	f.Fuzz(func(t *testing.T, text string) {
-		list, err := FromManifests(strings.NewReader(text))
+		list, err := FromManifests(Manifests{"sa.yaml", strings.NewReader(text)})
 		for _, sa := range list {
 			if err != nil || sa.Namespace == "" {
 				t.Errorf("%+v of %q, %v", sa, text, err)
