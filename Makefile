@@ -26,7 +26,7 @@ dev: ## Run the control plane on this machine with a built-in cluster
 test: ## Run every test this machine can run; says what it left out (PODID_NO_SKIP=1: a skip is a failure)
 	@./test/run
 
-conformance: ## Run six vendors' SDKs, unmodified, against podid (needs Python, Node, Java and Rust; UPDATE=1 writes docs/compat/clients.md)
+conformance: ## Run AWS's CLI and SDKs, unmodified, against podid (needs Python, Node, Java and Rust; UPDATE=1 writes docs/compat/clients.md)
 	@test/conformance/install
 	@go test -json -count=1 -timeout 30m ./test/conformance $(if $(UPDATE),-update) | go run ./test/report -no-skip
 

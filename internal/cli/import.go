@@ -85,9 +85,10 @@ func (f *importFlags) irsaCommand(p *Process) *cobra.Command {
 	from := &accountSource{}
 	c := &cobra.Command{
 		Use: "irsa CLUSTER", Short: "Bring service accounts that use IAM roles by annotation",
-		Long: "Read the service accounts with the annotation eks.amazonaws.com/role-arn, from a cluster or from manifests, and propose an\n" +
-			"association for each, and for the trust policy of each role a statement that lets these service accounts of this cluster in. What\n" +
-			"the trust policies say already stays, so both ways work side by side. Nothing in the Kubernetes is changed.",
+		Long: "Read the service accounts with the annotation eks.amazonaws.com/role-arn, from a cluster or from manifests. For each that\n" +
+			"the trust policy of its role lets in by web identity today, propose an association, and for the trust policy a statement that lets it\n" +
+			"in from this cluster. What the trust policy says already stays, so both ways work side by side. An annotation alone grants nothing,\n" +
+			"as whoever may write service accounts may write it. Nothing in the Kubernetes is changed.",
 		Example: "  podid import irsa prod --kubeconfig prod.kubeconfig\n" +
 			"  podid import irsa prod --filename manifests/ --dry-run\n  helm template chart | podid import irsa prod --filename - --yes",
 		Args: usage(cobra.ExactArgs(1)),
